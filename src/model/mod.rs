@@ -1,0 +1,17 @@
+//! The nouns of an image. Imports nothing of ours, and does no I/O.
+
+mod digest;
+mod entry;
+mod history;
+mod image;
+mod path;
+mod platform;
+mod reference;
+
+pub use digest::{ContentId, DiffId, Digest, DigestError};
+pub use entry::{Entry, EntryId, EntryKind, Meta};
+pub use history::instructions;
+pub use image::{Config, Descriptor, Healthcheck, History, Image, Layer, Manifest, RootFs, RuntimeConfig};
+pub use path::LayerPath;
+pub use platform::{Platform, PlatformError};
+pub use reference::{ArchiveFormat, ImageRef, ReferenceError};

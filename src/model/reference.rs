@@ -1,0 +1,172 @@
+//! Names of images, in the words of skopeo and podman.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use oci_spec::distribution::Reference;
+
+/// Where an image is to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageRef {
+    /// `python:3.7` or `docker://python:3.7`: a registry. Docker Hub and `library/` are filled in.
+    Registry(Reference),
+    /// `oci:DIR[:TAG]`: an OCI image layout.
+    OciLayout {
+        /// The folder that holds `oci-layout`.
+        dir: PathBuf,
+        /// Tag or `@digest`; the only image where missing.
+        select: Option<String>,
+    },
+    /// `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REF]`, or a bare file.
+    Archive {
+        /// The tar, gzipped or not.
+        file: PathBuf,
+        /// Tag, reference or `@digest`; the only image where missing.
+        select: Option<String>,
+        /// Which of the two it is said to be.
+        format: ArchiveFormat,
+    },
+    /// `docker-daemon:REF`: Docker's store, over its API socket.
+    DockerDaemon(String),
+    /// `podman:REF`: podman's store, over its API socket.
+    Podman(String),
+    /// `-`: an archive on standard input.
+    Stdin,
+}
+
+/// What kind of archive a name says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArchiveFormat {
+    /// Not said: look inside.
+    Any,
+    /// An OCI image layout in a tar.
+    Oci,
+    /// What `docker save` writes.
+    Docker,
+}
+
+/// A name that was not understood.
+#[derive(Debug, thiserror::Error)]
+pub enum ReferenceError {
+    /// No name was given.
+    #[error("{scheme} needs a name: {scheme}{usage}")]
+    Empty {
+        /// The transport, with its colon.
+        scheme: &'static str,
+        /// What comes after it.
+        usage: &'static str,
+    },
+    /// Not a reference of a registry.
+    #[error("{text:?} is no image name: {reason}")]
+    Reference {
+        /// What was given.
+        text: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl FromStr for ImageRef {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let archive = |rest, scheme, usage, format| {
+            let (file, select) = path_and_selection(rest, scheme, usage)?;
+            Ok(Self::Archive { file, select, format })
+        };
+        if text == "-" {
+            Ok(Self::Stdin)
+        } else if let Some(rest) = text.strip_prefix("oci:") {
+            let (dir, select) = path_and_selection(rest, "oci:", "DIR[:TAG]")?;
+            Ok(Self::OciLayout { dir, select })
+        } else if let Some(rest) = text.strip_prefix("oci-archive:") {
+            archive(rest, "oci-archive:", "FILE[:TAG]", ArchiveFormat::Oci)
+        } else if let Some(rest) = text.strip_prefix("docker-archive:") {
+            archive(rest, "docker-archive:", "FILE[:REF]", ArchiveFormat::Docker)
+        } else if let Some(rest) = text.strip_prefix("docker-daemon:") {
+            named(rest, "docker-daemon:").map(Self::DockerDaemon)
+        } else if let Some(rest) = text.strip_prefix("podman:") {
+            named(rest, "podman:").map(Self::Podman)
+        } else {
+            let name = text.strip_prefix("docker://").unwrap_or(text);
+            let bad = |reason: String| ReferenceError::Reference { text: text.into(), reason };
+            name.parse().map(Self::Registry).map_err(|error: oci_spec::distribution::ParseError| bad(error.to_string()))
+        }
+    }
+}
+
+impl fmt::Display for ImageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, path, select) = match self {
+            Self::Registry(reference) => return write!(f, "{}", reference.whole()),
+            Self::DockerDaemon(name) => return write!(f, "docker-daemon:{name}"),
+            Self::Podman(name) => return write!(f, "podman:{name}"),
+            Self::Stdin => return f.write_str("-"),
+            Self::OciLayout { dir, select } => ("oci:", dir, select),
+            Self::Archive { file, select, format } => match format {
+                ArchiveFormat::Any => ("", file, select),
+                ArchiveFormat::Oci => ("oci-archive:", file, select),
+                ArchiveFormat::Docker => ("docker-archive:", file, select),
+            },
+        };
+        write!(f, "{scheme}{}", path.display())?;
+        match select.as_deref() {
+            Some(digest) if digest.starts_with('@') => f.write_str(digest),
+            Some(tag) => write!(f, ":{tag}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `PATH`, `PATH:TAG` or `PATH@sha256:…`; as skopeo has it, the first colon ends the path.
+fn path_and_selection(
+    rest: &str,
+    scheme: &'static str,
+    usage: &'static str,
+) -> Result<(PathBuf, Option<String>), ReferenceError> {
+    let (path, select) = match rest.split_once("@sha") {
+        Some((path, _)) => (path, Some(rest[path.len()..].to_owned())),
+        None => match rest.split_once(':') {
+            Some((path, tag)) => (path, Some(tag.to_owned()).filter(|tag| !tag.is_empty())),
+            None => (rest, None),
+        },
+    };
+    if path.is_empty() { Err(ReferenceError::Empty { scheme, usage }) } else { Ok((path.into(), select)) }
+}
+
+fn named(rest: &str, scheme: &'static str) -> Result<String, ReferenceError> {
+    if rest.is_empty() { Err(ReferenceError::Empty { scheme, usage: "REF" }) } else { Ok(rest.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_and_print() {
+        for (typed, printed) in [
+            ("python:3.7", "docker.io/library/python:3.7"),
+            ("python", "docker.io/library/python:latest"),
+            ("docker://127.0.0.1:5000/a/b:c", "127.0.0.1:5000/a/b:c"),
+            ("oci:dir:full", "oci:dir:full"),
+            ("oci:dir", "oci:dir"),
+            ("oci-archive:a.tar:x", "oci-archive:a.tar:x"),
+            ("docker-archive:a.tar:localhost:5000/x:1", "docker-archive:a.tar:localhost:5000/x:1"),
+            ("docker-daemon:x:1", "docker-daemon:x:1"),
+            ("podman:x", "podman:x"),
+            ("-", "-"),
+        ] {
+            assert_eq!(typed.parse::<ImageRef>().expect(typed).to_string(), printed);
+        }
+        let pinned = format!("oci:dir@sha256:{}", "0".repeat(64));
+        assert_eq!(pinned.parse::<ImageRef>().expect("pinned").to_string(), pinned);
+    }
+
+    #[test]
+    fn empty_and_malformed_names_say_why() {
+        for text in ["", "oci:", "oci-archive:", "podman:", "docker.io/UPPER:x", "python:3 7", "python@sha256:00"] {
+            assert!(text.parse::<ImageRef>().is_err(), "{text}");
+        }
+    }
+}
