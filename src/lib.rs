@@ -13,3 +13,4 @@
 pub mod index;
 pub mod model;
 pub mod source;
+pub mod tree;

@@ -1,0 +1,166 @@
+//! The union of an image's layers, and the fate of every file in them.
+//!
+//! Layers apply in order by the rules of OCI image-spec layer.md. Each layer's tar is first reduced to a tree of its
+//! own (`upper`: the last entry of a path wins), which is then merged over what lies below (`merge`), the way
+//! overlayfs stacks folders. Nothing is ever unpacked.
+
+mod fate;
+mod follow;
+mod merge;
+mod upper;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::index::LayerIndex;
+use crate::model::{Entry, EntryId, LayerPath};
+
+pub use fate::{Fate, Outcome};
+pub use follow::FollowError;
+pub use walk::{Item, Walk};
+
+/// A place in the merged tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(u32);
+
+/// A file, device or link with its own data, which may have several names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InodeId(u32);
+
+/// One name in the merged tree.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The entry that put this name here; `None` for a directory that only its contents imply (0755, root).
+    pub entry: Option<EntryId>,
+    /// The layer that put it here, from 0.
+    pub layer: u32,
+    /// `None` for a directory.
+    inode: Option<InodeId>,
+    children: BTreeMap<Box<[u8]>, NodeId>,
+}
+
+#[derive(Clone, Debug)]
+struct Inode {
+    /// The entry that carries its data.
+    entry: EntryId,
+    /// How many names it has.
+    names: u32,
+}
+
+/// An oddity of how layers stack, for findings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TreeNote {
+    /// A hard link to nothing; it was passed over.
+    DanglingLink {
+        /// The link.
+        entry: EntryId,
+    },
+    /// A layer writes below a path that is no directory underneath: overlayfs makes a directory of it, containerd
+    /// follows a symbolic link there.
+    ParentReplaced {
+        /// The path that became a directory.
+        path: LayerPath,
+        /// The layer that did it.
+        layer: u32,
+    },
+}
+
+/// The merged tree of an image, with its layers.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    layers: Vec<Arc<LayerIndex>>,
+    nodes: Vec<Node>,
+    inodes: Vec<Inode>,
+    /// By layer and row. Only a regular file's means anything.
+    outcomes: Vec<Vec<Outcome>>,
+    notes: Vec<TreeNote>,
+}
+
+const ROOT: NodeId = NodeId(0);
+
+impl Tree {
+    /// Stacks layers, lowest first.
+    pub fn new(layers: Vec<Arc<LayerIndex>>) -> Self {
+        let outcomes = layers.iter().map(|layer| vec![Outcome::VISIBLE; layer.entries.len()]).collect();
+        let root = Node { entry: None, layer: 0, inode: None, children: BTreeMap::new() };
+        let mut tree = Self { layers, nodes: vec![root], inodes: Vec::new(), outcomes, notes: Vec::new() };
+        for layer in 0..tree.layers.len() {
+            tree.apply(layer as u32);
+        }
+        tree
+    }
+
+    /// The layers, lowest first.
+    pub fn layers(&self) -> &[Arc<LayerIndex>] {
+        &self.layers
+    }
+
+    /// The image's root directory.
+    pub fn root(&self) -> NodeId {
+        ROOT
+    }
+
+    /// A node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// An entry of one of the layers.
+    pub fn entry(&self, id: EntryId) -> &Entry {
+        &self.layers[id.layer as usize].entries[id.row as usize]
+    }
+
+    /// The entry that carries a node's data and metadata: of a hard-linked name, the file's own.
+    pub fn data(&self, node: &Node) -> Option<EntryId> {
+        match node.inode {
+            None => node.entry,
+            Some(inode) => Some(self.inode(inode).entry),
+        }
+    }
+
+    /// How many names a node's file has; 1 for a directory.
+    pub fn names(&self, node: &Node) -> u32 {
+        node.inode.map_or(1, |inode| self.inode(inode).names)
+    }
+
+    /// What became of a regular file's entry.
+    pub fn outcome(&self, id: EntryId) -> Outcome {
+        self.outcomes[id.layer as usize][id.row as usize]
+    }
+
+    /// Every regular file with data of its own, layer by layer in tar order, with its fate.
+    pub fn files(&self) -> impl Iterator<Item = (EntryId, &Entry, Outcome)> {
+        self.layers.iter().zip(&self.outcomes).enumerate().flat_map(|(layer, (index, outcomes))| {
+            let rows = index.entries.iter().zip(outcomes).enumerate();
+            rows.filter(|(_, (entry, _))| entry.is_file())
+                .map(move |(row, (entry, outcome))| (EntryId { layer: layer as u32, row: row as u32 }, entry, *outcome))
+        })
+    }
+
+    /// Oddities of how the layers stack.
+    pub fn notes(&self) -> &[TreeNote] {
+        &self.notes
+    }
+
+    fn inode(&self, id: InodeId) -> &Inode {
+        &self.inodes[id.0 as usize]
+    }
+}
+
+impl Node {
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        self.inode.is_none()
+    }
+
+    /// The file it names; `None` for a directory.
+    pub fn inode(&self) -> Option<InodeId> {
+        self.inode
+    }
+
+    /// The names in it, sorted; none for anything but a directory.
+    pub fn children(&self) -> impl DoubleEndedIterator<Item = (&[u8], NodeId)> {
+        self.children.iter().map(|(name, id)| (&**name, *id))
+    }
+}
