@@ -10,7 +10,9 @@
 //!      report {terminal, json, markdown, …} ◀── analyze ───────┘
 //! ```
 
+pub mod blob;
 pub mod index;
 pub mod model;
+pub mod scan;
 pub mod source;
 pub mod tree;

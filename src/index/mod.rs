@@ -1,8 +1,22 @@
 //! A layer's tar stream becomes one table, in one pass.
 
+mod cache;
+mod capture;
+mod rows;
+pub mod tar;
+
+use std::fs::File;
+use std::io::Read;
+
 use serde::{Deserialize, Serialize};
 
+use crate::blob::{self, BlobError, Claims, Pool, Verify};
 use crate::model::{DiffId, Digest, Entry};
+
+use rows::RowBuilder;
+use tar::TarError;
+
+pub use cache::{Cache, CacheError, CacheSize};
 
 /// All that is kept of a layer: every number in it was computed from bytes that were verified to the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,4 +70,52 @@ impl LayerIndex {
         let at = self.captured.binary_search_by_key(&row, |(row, _)| *row).ok()?;
         Some(&self.captured[at].1)
     }
+}
+
+/// Why a layer could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Its blob.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// Its tar.
+    #[error("layer {digest} is broken: {source}")]
+    Tar {
+        /// The layer.
+        digest: Digest,
+        /// What is wrong.
+        source: TarError,
+    },
+    /// A file's contents could not be kept for a while.
+    #[error("cannot write a temporary file: {source}; set TMPDIR to a folder with room")]
+    Spool {
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Reads a layer's blob to its end, verifies it, and gives its table.
+///
+/// `sha256` adds each file's SHA-256; `on_read` hears of every piece of the blob, in bytes.
+pub fn read_layer(
+    pool: &Pool,
+    blob: Box<dyn Read + Send>,
+    claims: &Claims,
+    verify: Verify,
+    sha256: bool,
+    on_read: &dyn Fn(u64),
+) -> Result<LayerIndex, IndexError> {
+    let (facts, rows) = blob::run(pool, blob, claims, verify, RowBuilder::new(sha256), on_read)?;
+    rows.finish(&facts).map_err(|source| IndexError::Tar { digest: facts.digest, source })
+}
+
+/// Reads a layer's blob to its end, verifies it, and gives the contents of the regular file in `row`, in an unnamed
+/// temporary file.
+pub fn read_file(pool: &Pool, blob: Box<dyn Read + Send>, claims: &Claims, row: u32) -> Result<File, IndexError> {
+    let spool = |source| IndexError::Spool { source };
+    let builder = RowBuilder::copying(row, tempfile::tempfile().map_err(spool)?);
+    let (facts, mut builder) = blob::run(pool, blob, claims, Verify::Full, builder, &|_| {})?;
+    let copied = builder.copied().map_err(spool)?;
+    builder.finish(&facts).map_err(|source| IndexError::Tar { digest: facts.digest, source })?;
+    copied.ok_or_else(|| spool(std::io::ErrorKind::NotFound.into()))
 }

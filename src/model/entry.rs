@@ -84,8 +84,11 @@ pub struct Meta {
     /// … and nanoseconds.
     pub mtime_nanos: u32,
     /// Extended attributes by name, sorted.
-    pub xattrs: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub xattrs: Xattrs,
 }
+
+/// Extended attributes: names and values.
+pub type Xattrs = Vec<(Box<[u8]>, Box<[u8]>)>;
 
 impl Meta {
     /// Whether mode, owner and extended attributes are the same; times don't count.

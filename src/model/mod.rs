@@ -9,7 +9,7 @@ mod platform;
 mod reference;
 
 pub use digest::{ContentId, DiffId, Digest, DigestError};
-pub use entry::{Entry, EntryId, EntryKind, Meta};
+pub use entry::{Entry, EntryId, EntryKind, Meta, Xattrs};
 pub use history::instructions;
 pub use image::{Config, Descriptor, Healthcheck, History, Image, Layer, Manifest, RootFs, RuntimeConfig};
 pub use path::LayerPath;

@@ -1,0 +1,178 @@
+//! Lets any free thread do the next piece of work, so that one big layer uses all processors.
+//!
+//! The decoder of a layer cannot be split, but hashing and reading the tar can run beside it. Each such stage has a
+//! lane: a queue of pieces and a lock. Helper threads take the longest queue; when a queue is long because the
+//! helpers are busy, the decoding thread itself works it off. With as many layers as processors every layer stays
+//! on its own thread, where its pieces are still in the processor's cache.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::Chunk;
+
+/// Something that reads a stream piece by piece.
+pub trait Stage: Send + 'static {
+    /// Takes the next piece.
+    fn feed(&mut self, chunk: &Chunk);
+}
+
+/// Pieces that may wait in a lane before the decoding thread works them off itself.
+const DEPTH: usize = 4;
+
+trait Work: Send + Sync {
+    fn waiting(&self) -> usize;
+    /// Works off what waits. `wait` says whether to wait for a thread that is at it already.
+    fn advance(&self, wait: bool);
+}
+
+/// One stage of one layer, and the pieces that wait for it.
+pub(super) struct Lane<S> {
+    queue: Mutex<VecDeque<Arc<Chunk>>>,
+    waiting: AtomicUsize,
+    stage: Mutex<Option<S>>,
+}
+
+impl<S: Stage> Work for Lane<S> {
+    fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    fn advance(&self, wait: bool) {
+        let guard = if wait { Some(lock(&self.stage)) } else { self.stage.try_lock().ok() };
+        let Some(mut stage) = guard else { return };
+        loop {
+            let next = lock(&self.queue).pop_front();
+            let (Some(chunk), Some(stage)) = (next, stage.as_mut()) else { return };
+            stage.feed(&chunk);
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    lanes: Mutex<Lanes>,
+    work: Condvar,
+    decoding: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Lanes {
+    open: Vec<Arc<dyn Work>>,
+    closed: bool,
+}
+
+/// The threads that help.
+pub struct Pool {
+    shared: Arc<Shared>,
+    processors: usize,
+    helpers: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    /// A pool for a machine with so many processors.
+    pub fn new(processors: usize) -> Self {
+        let shared = Arc::<Shared>::default();
+        let helper = |_| {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || shared.help())
+        };
+        let helpers = (1..processors.max(2)).map(helper).collect();
+        Self { shared, processors, helpers }
+    }
+
+    /// Says that a thread has begun to decode a layer, until the answer is dropped.
+    pub(super) fn decoding(&self) -> Decoding<'_> {
+        self.shared.decoding.fetch_add(1, Ordering::Relaxed);
+        Decoding { pool: self }
+    }
+
+    /// Opens a lane for a stage.
+    pub(super) fn open<S: Stage>(&self, stage: S) -> Arc<Lane<S>> {
+        let (queue, waiting) = (Mutex::default(), AtomicUsize::new(0));
+        let lane = Arc::new(Lane { queue, waiting, stage: Mutex::new(Some(stage)) });
+        lock(&self.shared.lanes).open.push(Arc::clone(&lane) as Arc<dyn Work>);
+        lane
+    }
+
+    /// Hands a piece to a lane: to a free helper, or, where there is none, worked off at once.
+    pub(super) fn push<S: Stage>(&self, lane: &Lane<S>, chunk: Arc<Chunk>) {
+        lock(&lane.queue).push_back(chunk);
+        let waiting = lane.waiting.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.is_full() || waiting > DEPTH {
+            lane.advance(waiting > DEPTH);
+        } else {
+            // With the lock held once, no helper is between its look at the lanes and its wait.
+            drop(lock(&self.shared.lanes));
+            self.shared.work.notify_one();
+        }
+    }
+
+    /// Works off what is left and gives the stage back. `None` where it was given back before.
+    pub(super) fn close<S: Stage>(&self, lane: &Arc<Lane<S>>) -> Option<S> {
+        lane.advance(true);
+        let gone = Arc::as_ptr(lane) as *const ();
+        lock(&self.shared.lanes).open.retain(|open| Arc::as_ptr(open) as *const () != gone);
+        lock(&lane.stage).take()
+    }
+
+    /// Whether every processor has a layer of its own.
+    pub(super) fn is_full(&self) -> bool {
+        self.shared.decoding.load(Ordering::Relaxed) >= self.processors
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        lock(&self.shared.lanes).closed = true;
+        self.shared.work.notify_all();
+        for helper in self.helpers.drain(..) {
+            // A helper that panicked has already said so.
+            drop(helper.join());
+        }
+    }
+}
+
+/// A layer is being decoded.
+pub(super) struct Decoding<'p> {
+    pool: &'p Pool,
+}
+
+impl Drop for Decoding<'_> {
+    fn drop(&mut self) {
+        self.pool.shared.decoding.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    fn help(&self) {
+        let mut lanes = lock(&self.lanes);
+        while !lanes.closed {
+            let longest = lanes.open.iter().filter(|lane| lane.waiting() > 0).max_by_key(|lane| lane.waiting());
+            match longest.map(Arc::clone) {
+                Some(lane) => {
+                    drop(lanes);
+                    lane.advance(false);
+                    lanes = lock(&self.lanes);
+                    if lane.waiting() > 0 {
+                        // Another thread is at this lane: let it get on.
+                        lanes = self.wait(lanes);
+                    }
+                }
+                None => lanes = self.wait(lanes),
+            }
+        }
+    }
+
+    /// Waits for work; for a while only, since a piece may come just as its lane is being left.
+    fn wait<'a>(&self, lanes: MutexGuard<'a, Lanes>) -> MutexGuard<'a, Lanes> {
+        let patience = std::time::Duration::from_millis(20);
+        self.work.wait_timeout(lanes, patience).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

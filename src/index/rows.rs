@@ -1,0 +1,328 @@
+//! Makes rows of tar entries: whiteouts told apart, contents hashed, what later analyses read captured.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+
+use sha2::{Digest as _, Sha256};
+
+use super::capture::Capture;
+use super::tar::{Header, TarError, TarReader, Visitor};
+use super::{LayerIndex, Note};
+use crate::blob::{Chunk, Facts, Stage};
+use crate::model::{ContentId, Digest, Entry, EntryKind, LayerPath, Meta};
+
+/// Linux's PATH_MAX; what is longer cannot be unpacked anywhere.
+const MAX_PATH: usize = 4096;
+/// A layer with more entries is refused: their table alone would take gigabytes.
+const MAX_ENTRIES: usize = 10_000_000;
+/// Zeros of sparse files that are hashed as a reader would see them, for each layer. Beyond, only the map counts.
+const MAX_HOLES: u64 = 4 << 30;
+/// Contents that are kept, for each layer.
+const MAX_CAPTURED: u64 = 64 << 20;
+/// Marks a directory opaque in overlayfs's own form (kernel documentation, overlayfs.rst).
+const OVERLAY_OPAQUE: &[u8] = b"trusted.overlay.opaque";
+
+/// Reads a layer's tar into rows, as one stage of a pass over its blob.
+pub(super) struct RowBuilder {
+    reader: TarReader,
+    rows: Rows,
+    failed: Option<TarError>,
+}
+
+impl RowBuilder {
+    /// `sha256` says whether each file's SHA-256 is wanted beside its content id.
+    pub(super) fn new(sha256: bool) -> Self {
+        Self { reader: TarReader::default(), rows: Rows { sha256, ..Rows::default() }, failed: None }
+    }
+
+    /// Also copies the contents of one row into a file.
+    pub(super) fn copying(row: u32, into: File) -> Self {
+        let mut builder = Self::new(false);
+        builder.rows.copy = Some(Copy { row, into, failed: None });
+        builder
+    }
+
+    /// The file that the row was copied into, from its start.
+    pub(super) fn copied(&mut self) -> io::Result<Option<File>> {
+        let Some(mut copy) = self.rows.copy.take() else { return Ok(None) };
+        copy.failed.take().map_or(Ok(()), Err)?;
+        copy.into.rewind()?;
+        Ok(Some(copy.into))
+    }
+
+    /// The layer's table, now that the blob has been read to its end and checked.
+    pub(super) fn finish(mut self, facts: &Facts) -> Result<LayerIndex, TarError> {
+        let after_end = match self.failed.take() {
+            Some(error) => return Err(error),
+            None => self.reader.finish()?,
+        };
+        let Rows { entries, captured, mut notes, .. } = self.rows;
+        if after_end > 0 {
+            notes.push(Note::BytesAfterEnd { bytes: after_end });
+        }
+        let Facts { digest, stored_bytes, diff_id, tar_bytes } = *facts;
+        Ok(LayerIndex { digest, stored_bytes, diff_id, tar_bytes, entries, captured, notes })
+    }
+}
+
+impl Stage for RowBuilder {
+    fn feed(&mut self, chunk: &Chunk) {
+        if self.failed.is_none() {
+            self.rows.progress.arrived(chunk);
+            self.failed = self.reader.push(chunk.bytes(), &mut self.rows).err();
+        }
+    }
+}
+
+#[derive(Default)]
+struct Rows {
+    sha256: bool,
+    entries: Vec<Entry>,
+    captured: Vec<(u32, Vec<u8>)>,
+    captured_bytes: u64,
+    notes: Vec<Note>,
+    holes: u64,
+    progress: Progress,
+    file: Option<OpenFile>,
+    copy: Option<Copy>,
+}
+
+/// A row whose contents are wanted.
+struct Copy {
+    row: u32,
+    into: File,
+    failed: Option<io::Error>,
+}
+
+impl Copy {
+    fn write(&mut self, row: usize, bytes: &[u8]) {
+        if row == self.row as usize && self.failed.is_none() {
+            self.failed = self.into.write_all(bytes).err();
+        }
+    }
+
+    /// A hole stays a hole.
+    fn skip(&mut self, row: usize, len: u64) {
+        if row == self.row as usize && self.failed.is_none() {
+            let end = self.into.stream_position().map(|at| at.saturating_add(len));
+            let grown =
+                end.and_then(|end| self.into.set_len(end).and_then(|()| self.into.seek(io::SeekFrom::Start(end))));
+            self.failed = grown.err();
+        }
+    }
+}
+
+/// A regular file whose contents are being read.
+struct OpenFile {
+    entry: Entry,
+    /// Bytes of the blob that had been read before it.
+    began: u64,
+    expand: bool,
+    content: blake3::Hasher,
+    sha256: Option<Sha256>,
+    capture: Capture,
+}
+
+impl Visitor for Rows {
+    fn begin(&mut self, header: &Header, offset: u64) -> Result<(), TarError> {
+        if header.name.len() > MAX_PATH {
+            return Err(TarError::Path { offset: header.offset, length: header.name.len(), limit: MAX_PATH });
+        }
+        if self.entries.len() >= MAX_ENTRIES {
+            return Err(TarError::Entries { limit: MAX_ENTRIES });
+        }
+        let path = LayerPath::clean(&header.name);
+        if let Some(marker) = Marker::of(&path) {
+            self.mark(marker, header);
+        } else {
+            self.entry(path, header, offset);
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) {
+        if let Some(copy) = &mut self.copy {
+            copy.write(self.entries.len(), bytes);
+        }
+        if let Some(file) = &mut self.file {
+            file.content.update(bytes);
+            if let Some(hasher) = &mut file.sha256 {
+                hasher.update(bytes);
+            }
+            file.capture.data(bytes);
+        }
+    }
+
+    fn hole(&mut self, len: u64) {
+        if let Some(copy) = &mut self.copy {
+            copy.skip(self.entries.len(), len);
+        }
+        if let Some(file) = &mut self.file {
+            file.hole(len);
+        }
+    }
+
+    fn end(&mut self, offset: u64) {
+        let Some(file) = self.file.take() else { return };
+        let row = self.entries.len() as u32;
+        let mut entry = file.entry;
+        if let EntryKind::File { content, sha256, .. } = &mut entry.kind {
+            *content = ContentId(file.content.finalize().into());
+            *sha256 = file.sha256.map(|hasher| Digest::Sha256(hasher.finalize().into()));
+        }
+        entry.download_bytes = self.progress.stored_at(offset).saturating_sub(file.began);
+        self.entries.push(entry);
+        if let Some(bytes) =
+            file.capture.finish().filter(|bytes| self.captured_bytes + bytes.len() as u64 <= MAX_CAPTURED)
+        {
+            self.captured_bytes += bytes.len() as u64;
+            self.captured.push((row, bytes));
+        }
+    }
+}
+
+impl Rows {
+    fn entry(&mut self, path: LayerPath, header: &Header, offset: u64) {
+        let kind = match header.flag {
+            b'0' | b'7' | b'S' => return self.open(path, header, offset),
+            b'1' => EntryKind::HardLink { target: LayerPath::clean(&header.link) },
+            b'2' => EntryKind::Symlink { target: header.link.clone().into() },
+            b'3' if header.device == (0, 0) => EntryKind::Whiteout,
+            b'3' => EntryKind::Char { device: header.device },
+            b'4' => EntryKind::Block { device: header.device },
+            b'5' | b'D' => EntryKind::Dir,
+            b'6' => EntryKind::Fifo,
+            _ => return self.pass_over(header),
+        };
+        if path.is_root() && kind != EntryKind::Dir {
+            return self.pass_over(header);
+        }
+        let opaque = kind == EntryKind::Dir
+            && header.xattrs.iter().any(|(name, value)| (&**name, &**value) == (OVERLAY_OPAQUE, b"y"));
+        self.push(path.clone(), kind, header);
+        if opaque {
+            self.push(path, EntryKind::Opaque, header);
+        }
+    }
+
+    fn push(&mut self, path: LayerPath, kind: EntryKind, header: &Header) {
+        self.note_escape(header);
+        self.entries.push(Entry { path, kind, meta: meta(header), download_bytes: 0 });
+    }
+
+    fn mark(&mut self, marker: Marker, header: &Header) {
+        match marker {
+            Marker::Whiteout(path) => self.push(path, EntryKind::Whiteout, header),
+            Marker::Opaque(path) => self.push(path, EntryKind::Opaque, header),
+            Marker::Nothing => {}
+        }
+    }
+
+    fn open(&mut self, path: LayerPath, header: &Header, offset: u64) {
+        if path.is_root() {
+            return self.pass_over(header);
+        }
+        self.note_escape(header);
+        let (size, apparent_size) = (header.size, header.apparent_size);
+        let holes = apparent_size.saturating_sub(size);
+        let expand = self.holes.saturating_add(holes) <= MAX_HOLES;
+        if expand {
+            self.holes += holes;
+        }
+        let kind = EntryKind::File { size, apparent_size, content: ContentId([0; 32]), sha256: None };
+        self.file = Some(OpenFile {
+            capture: if expand { Capture::of(&path, apparent_size) } else { Capture::default() },
+            entry: Entry { path, kind, meta: meta(header), download_bytes: 0 },
+            began: self.progress.stored_at(offset),
+            expand,
+            content: blake3::Hasher::new(),
+            sha256: (self.sha256 && expand).then(Sha256::new),
+        });
+    }
+
+    fn pass_over(&mut self, header: &Header) {
+        self.notes.push(Note::UnknownType { path: header.name.clone().into(), flag: header.flag });
+    }
+
+    fn note_escape(&mut self, header: &Header) {
+        let depth = header.name.split(|&byte| byte == b'/').try_fold(0_u32, |depth, part| match part {
+            b"" | b"." => Some(depth),
+            b".." => depth.checked_sub(1),
+            _ => Some(depth + 1),
+        });
+        if depth.is_none() {
+            self.notes.push(Note::EscapesRoot { row: self.entries.len() as u32 });
+        }
+    }
+}
+
+impl OpenFile {
+    /// Zeros, hashed as such; in a file that is too sparse for that, their number.
+    fn hole(&mut self, len: u64) {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        if !self.expand {
+            self.content.update(b"hole").update(&len.to_le_bytes());
+            return;
+        }
+        let mut left = len;
+        while left > 0 {
+            let zeros = &ZEROS[..usize::try_from(left).map_or(ZEROS.len(), |left| left.min(ZEROS.len()))];
+            self.content.update(zeros);
+            if let Some(hasher) = &mut self.sha256 {
+                hasher.update(zeros);
+            }
+            self.capture.data(zeros);
+            left -= zeros.len() as u64;
+        }
+    }
+}
+
+fn meta(header: &Header) -> Meta {
+    let (mtime, mtime_nanos) = header.mtime;
+    let Header { mode, uid, gid, .. } = *header;
+    Meta { mode, uid, gid, mtime, mtime_nanos, xattrs: header.xattrs.clone() }
+}
+
+/// What a name that begins with `.wh.` says (OCI image-spec layer.md, "Whiteouts"; AUFS leftovers as Docker has it).
+enum Marker {
+    Whiteout(LayerPath),
+    Opaque(LayerPath),
+    Nothing,
+}
+
+impl Marker {
+    fn of(path: &LayerPath) -> Option<Self> {
+        let name = path.file_name();
+        if name == b".wh..wh..opq" {
+            return Some(Self::Opaque(path.parent()));
+        }
+        if path.components().any(|part| part.starts_with(b".wh..wh.")) {
+            return Some(Self::Nothing);
+        }
+        match name.strip_prefix(b".wh.")? {
+            b"" | b"." | b".." => Some(Self::Nothing),
+            hidden => Some(Self::Whiteout(path.parent().join(hidden))),
+        }
+    }
+}
+
+/// Where the piece that is being read stands in the tar and in the blob.
+#[derive(Default)]
+struct Progress {
+    tar: (u64, u64),
+    stored: (u64, u64),
+}
+
+impl Progress {
+    fn arrived(&mut self, chunk: &Chunk) {
+        self.tar = (self.tar.1, self.tar.1 + chunk.bytes().len() as u64);
+        self.stored = chunk.stored;
+    }
+
+    /// Bytes of the blob that were read to get to a place of the piece in hand: by proportion, an estimate.
+    fn stored_at(&self, offset: u64) -> u64 {
+        let (done, whole) = (offset.saturating_sub(self.tar.0), (self.tar.1 - self.tar.0).max(1));
+        let share = u128::from(self.stored.1 - self.stored.0) * u128::from(done) / u128::from(whole);
+        self.stored.0 + u64::try_from(share).unwrap_or(0)
+    }
+}

@@ -1,0 +1,336 @@
+//! From names to analysed images: sources are opened, layers come out of the cache or are read in parallel, trees are
+//! built.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::blob::{Claims, Pool, Verify};
+use crate::index::{self, Cache, IndexError, LayerIndex};
+use crate::model::{
+    Descriptor, DiffId, Digest, EntryId, EntryKind, Image, ImageRef, Layer, LayerPath, Manifest, Platform, instructions,
+};
+use crate::source::{self, Source, SourceError};
+use crate::tree::{FollowError, Tree};
+
+/// An image, read to its last byte.
+pub struct Scanned {
+    /// Manifest, config and layers.
+    pub image: Image,
+    /// Its merged tree.
+    pub tree: Tree,
+    source: Option<Arc<dyn Source>>,
+}
+
+/// How to scan.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which of an index's images to take.
+    pub platform: Platform,
+    /// How much to check.
+    pub verify: Verify,
+    /// Where earlier results are, if they may be used.
+    pub cache: Option<Cache>,
+    /// Whether registries must not be asked.
+    pub offline: bool,
+    /// Whether each file's SHA-256 is wanted.
+    pub sha256: bool,
+    /// What sources need to know.
+    pub source: source::Options,
+}
+
+/// What happens during a scan. `image` and `layer` count from 0; a layer that several images share is told of once,
+/// with the first.
+#[derive(Clone, Copy, Debug)]
+pub enum ScanEvent<'a> {
+    /// An image's documents are there.
+    Resolved {
+        /// The image.
+        image: usize,
+        /// Its full name.
+        reference: &'a str,
+        /// How many layers it has.
+        layers: usize,
+        /// Bytes of their blobs.
+        bytes: u64,
+    },
+    /// A layer is being read.
+    Started {
+        /// The image.
+        image: usize,
+        /// The layer.
+        layer: usize,
+        /// Its digest.
+        digest: &'a Digest,
+        /// Bytes of its blob.
+        bytes: u64,
+    },
+    /// More of a layer has arrived.
+    Read {
+        /// The image.
+        image: usize,
+        /// The layer.
+        layer: usize,
+        /// Bytes since the last event.
+        bytes: u64,
+    },
+    /// A layer is complete.
+    Done {
+        /// The image.
+        image: usize,
+        /// The layer.
+        layer: usize,
+        /// Whether it was known before.
+        cached: bool,
+    },
+    /// The cache could not keep something; the scan goes on.
+    CacheFailed {
+        /// What went wrong.
+        error: &'a index::CacheError,
+    },
+}
+
+/// Hears what happens.
+pub type OnEvent<'a> = &'a (dyn Fn(ScanEvent<'_>) + Sync);
+
+/// Why an image could not be scanned.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// Its source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// One of its layers.
+    #[error("{reference}: {source}")]
+    Layer {
+        /// The image.
+        reference: String,
+        /// What is wrong.
+        source: IndexError,
+    },
+    /// The network may not be used.
+    #[error("{reference} is not in the cache, and --offline forbids to ask its registry")]
+    Offline {
+        /// The image.
+        reference: String,
+    },
+    /// A path of an image.
+    #[error("{reference}: {source}")]
+    Path {
+        /// The image.
+        reference: String,
+        /// What is wrong.
+        source: FollowError,
+    },
+    /// Not a regular file.
+    #[error("{reference}: {path} is no regular file")]
+    NotAFile {
+        /// The image.
+        reference: String,
+        /// The path.
+        path: String,
+    },
+}
+
+/// Scans images together: a layer that several of them have is read once.
+pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Result<Vec<Scanned>, ScanError> {
+    let found = in_parallel(refs, |_, reference| find(reference, options))?;
+    for (image, (manifest, _)) in found.iter().enumerate() {
+        let bytes = manifest.layers.iter().map(|layer| layer.size).sum();
+        on_event(ScanEvent::Resolved { image, reference: &manifest.reference, layers: manifest.layers.len(), bytes });
+    }
+    let indexes = Reading { found: &found, options, on_event, stop: Arc::default() }.layers()?;
+    Ok(found.into_iter().map(|(manifest, source)| assemble(manifest, source, &indexes)).collect())
+}
+
+type Found = (Manifest, Option<Arc<dyn Source>>);
+
+/// An image's documents: from the source, or, where the network is forbidden, as they were last seen.
+fn find(reference: &ImageRef, options: &Options) -> Result<Found, ScanError> {
+    if options.offline && matches!(reference, ImageRef::Registry(_)) {
+        let name = reference.to_string();
+        let known = options.cache.as_ref().and_then(|cache| cache.manifest(&name, &options.platform));
+        return known.map(|manifest| (manifest, None)).ok_or(ScanError::Offline { reference: name });
+    }
+    let source: Arc<dyn Source> = source::open(reference, &options.source)?.into();
+    let manifest = source.resolve(&options.platform)?;
+    if let (Some(cache), ImageRef::Registry(_)) = (&options.cache, reference) {
+        // Kept for --offline; a cache that can't be written is reported with the layers.
+        cache.put_manifest(&manifest, &options.platform).ok();
+    }
+    Ok((manifest, Some(source)))
+}
+
+/// What makes two layers the same piece of work.
+type LayerKey = (Digest, DiffId);
+
+struct Job<'a> {
+    image: usize,
+    layer: usize,
+    descriptor: &'a Descriptor,
+    claims: Claims,
+}
+
+struct Reading<'a> {
+    found: &'a [Found],
+    options: &'a Options,
+    on_event: OnEvent<'a>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Reading<'_> {
+    fn layers(&self) -> Result<HashMap<LayerKey, Arc<LayerIndex>>, ScanError> {
+        let jobs = self.jobs();
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let pool = Pool::new(processors);
+        let indexes = in_parallel(&jobs, |_, job| {
+            let result = self.layer(&pool, job);
+            if result.is_err() {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+            result
+        })?;
+        Ok(jobs.iter().map(|job| (job.claims.digest, job.claims.diff_id)).zip(indexes).collect())
+    }
+
+    /// Each layer once, the largest first, so that no processor is left with it at the end.
+    fn jobs(&self) -> Vec<Job<'_>> {
+        let mut seen = HashMap::new();
+        let mut jobs = Vec::new();
+        for (image, (manifest, _)) in self.found.iter().enumerate() {
+            for (layer, (descriptor, diff_id)) in
+                manifest.layers.iter().zip(&manifest.config.rootfs.diff_ids).enumerate()
+            {
+                let claims = Claims { digest: descriptor.digest, size: descriptor.size, diff_id: *diff_id };
+                if seen.insert((claims.digest, claims.diff_id), ()).is_none() {
+                    jobs.push(Job { image, layer, descriptor, claims });
+                }
+            }
+        }
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.claims.size));
+        jobs
+    }
+
+    fn layer(&self, pool: &Pool, job: &Job<'_>) -> Result<Arc<LayerIndex>, ScanError> {
+        let &Job { image, layer, claims, .. } = job;
+        let known = self.options.cache.as_ref().and_then(|cache| cache.layer(&claims.digest, self.options.sha256));
+        // A layer whose diff ID is not the one that this image's config claims is read again, and refused.
+        let known = known.filter(|index| index.diff_id == claims.diff_id);
+        let cached = known.is_some();
+        let index = match known {
+            Some(index) => index,
+            None => self.read(pool, job)?,
+        };
+        (self.on_event)(ScanEvent::Done { image, layer, cached });
+        Ok(Arc::new(index))
+    }
+
+    fn read(&self, pool: &Pool, job: &Job<'_>) -> Result<LayerIndex, ScanError> {
+        let &Job { image, layer, descriptor, claims } = job;
+        let (manifest, source) = &self.found[image];
+        let reference = || manifest.reference.clone();
+        let source = source.as_ref().ok_or_else(|| ScanError::Offline { reference: reference() })?;
+        (self.on_event)(ScanEvent::Started { image, layer, digest: &claims.digest, bytes: claims.size });
+        let blob = Box::new(Stoppable { blob: source.blob(descriptor)?, stop: Arc::clone(&self.stop) });
+        let (verify, sha256) = (self.options.verify, self.options.sha256);
+        let on_read = |bytes| (self.on_event)(ScanEvent::Read { image, layer, bytes });
+        let index = index::read_layer(pool, blob, &claims, verify, sha256, &on_read)
+            .map_err(|source| ScanError::Layer { reference: reference(), source })?;
+        if let (Some(cache), Verify::Full) = (&self.options.cache, verify)
+            && let Err(error) = cache.put_layer(&index, sha256)
+        {
+            (self.on_event)(ScanEvent::CacheFailed { error: &error });
+        }
+        Ok(index)
+    }
+}
+
+/// A blob that ends in an error once another layer has failed.
+struct Stoppable {
+    blob: Box<dyn Read + Send>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Read for Stoppable {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("stopped: another layer could not be read"));
+        }
+        self.blob.read(into)
+    }
+}
+
+/// Layers that are read at once at least: more than a small machine has processors, since networks have their waits.
+const AT_ONCE: usize = 4;
+
+/// Works on all items, some at once; gives the results in order, or what failed first.
+fn in_parallel<T: Sync, R: Send, E: Send>(
+    items: &[T],
+    work: impl Fn(usize, &T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+    let results: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..items.len().min(processors.max(AT_ONCE)) {
+            scope.spawn(|| {
+                while let (at, true) = (next.fetch_add(1, Ordering::Relaxed), lock(&failed).is_none()) {
+                    let Some(item) = items.get(at) else { return };
+                    match work(at, item) {
+                        Ok(result) => *lock(&results[at]) = Some(result),
+                        Err(error) => drop(lock(&failed).get_or_insert(error)),
+                    }
+                }
+            });
+        }
+    });
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(results.into_iter().filter_map(|result| lock(&result).take()).collect()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Puts the image together from what was read.
+fn assemble(
+    manifest: Manifest,
+    source: Option<Arc<dyn Source>>,
+    indexes: &HashMap<LayerKey, Arc<LayerIndex>>,
+) -> Scanned {
+    let steps = instructions(&manifest.config.history, manifest.layers.len());
+    let (mut layers, mut tables) = (Vec::new(), Vec::new());
+    for ((descriptor, diff_id), step) in manifest.layers.iter().zip(&manifest.config.rootfs.diff_ids).zip(steps) {
+        let Some(index) = indexes.get(&(descriptor.digest, *diff_id)) else { continue };
+        layers.push(Layer {
+            digest: index.digest,
+            diff_id: index.diff_id,
+            media_type: descriptor.media_type.clone(),
+            stored_bytes: index.stored_bytes,
+            created_by: step.map(|step| manifest.config.history[step].created_by.clone()),
+        });
+        tables.push(Arc::clone(index));
+    }
+    Scanned { image: Image { manifest, layers }, tree: Tree::new(tables), source }
+}
+
+/// The contents of a regular file of a scanned image, links followed as in the container. The layer that holds it is
+/// read and verified to its end before anything is given.
+pub fn read_file(scanned: &Scanned, path: &LayerPath) -> Result<File, ScanError> {
+    let manifest = &scanned.image.manifest;
+    let reference = || manifest.reference.clone();
+    let tree = &scanned.tree;
+    let (at, node) = tree.follow(path, true).map_err(|source| ScanError::Path { reference: reference(), source })?;
+    let entry = tree.data(tree.node(node)).filter(|id| matches!(tree.entry(*id).kind, EntryKind::File { .. }));
+    let EntryId { layer, row } =
+        entry.ok_or_else(|| ScanError::NotAFile { reference: reference(), path: at.display() })?;
+    let source = scanned.source.as_ref().ok_or_else(|| ScanError::Offline { reference: reference() })?;
+    let (layer, descriptor) = (&scanned.image.layers[layer as usize], &manifest.layers[layer as usize]);
+    let claims = Claims { digest: layer.digest, size: layer.stored_bytes, diff_id: layer.diff_id };
+    index::read_file(&Pool::new(1), source.blob(descriptor)?, &claims, row)
+        .map_err(|source| ScanError::Layer { reference: reference(), source })
+}
