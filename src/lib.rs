@@ -11,6 +11,7 @@
 //! ```
 
 pub mod blob;
+pub mod analyze;
 pub mod index;
 pub mod model;
 pub mod scan;

@@ -28,6 +28,13 @@ pub struct NodeId(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InodeId(u32);
 
+impl InodeId {
+    /// A number that no other file of the image has, from 1, as `ls -i` would show it.
+    pub fn number(self) -> u64 {
+        u64::from(self.0) + 1
+    }
+}
+
 /// One name in the merged tree.
 #[derive(Clone, Debug)]
 pub struct Node {

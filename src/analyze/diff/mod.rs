@@ -1,0 +1,11 @@
+//! What differs between two images: files, packages and configuration.
+
+mod config;
+mod files;
+mod packages;
+mod rollup;
+
+pub use config::{ConfigChange, config_changes};
+pub use files::{Changed, FileDiff, FileDiffTotals, Filter, Moved, Present, Tally, What, diff_files};
+pub use packages::{PackageChange, package_changes};
+pub use rollup::{Folder, roll_up};

@@ -1,0 +1,34 @@
+//! What an image's layers and tree tell: pure functions, no I/O, nothing printed.
+//!
+//! Paths and strings are raw, as the image has them: escaping is the report's work. Lists are sorted, so that the
+//! same image always gives the same answer.
+
+pub mod diff;
+mod dive;
+mod duplicate;
+pub mod finding;
+mod packages;
+mod share;
+mod stat;
+mod totals;
+mod waste;
+
+use crate::model::Image;
+use crate::tree::Tree;
+
+pub use dive::{Dive, dive};
+pub use duplicate::{Copy, DuplicateGroup, Duplicates, Spread, duplicates};
+pub use packages::{InstalledPackage, packages};
+pub use share::{Sharing, share};
+pub use stat::{FileType, Stat};
+pub use totals::{LayerTotals, Totals, layer_totals, totals};
+pub use waste::{FateTotal, LayerWaste, Waste, WastedFile, waste};
+
+/// An image and its tree: what is analysed.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'i> {
+    /// Its documents and layers.
+    pub image: &'i Image,
+    /// The union of its layers. Has as many layers as the image.
+    pub tree: &'i Tree,
+}

@@ -1,0 +1,99 @@
+//! What a process in the container would see of one name: type, size, mode, owner, times, link.
+
+use crate::model::{ContentId, Digest, Entry, EntryKind, Meta};
+use crate::tree::{InodeId, Node, Tree};
+
+/// The type of a name in the merged tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FileType {
+    /// A regular file; every name of a hard-linked one is one.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link.
+    Symlink,
+    /// A character device.
+    Char,
+    /// A block device.
+    Block,
+    /// A named pipe.
+    Fifo,
+}
+
+impl FileType {
+    /// Its name in JSON and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Dir => "dir",
+            Self::Symlink => "symlink",
+            Self::Char => "char",
+            Self::Block => "block",
+            Self::Fifo => "fifo",
+        }
+    }
+}
+
+/// Attributes of a name in the merged tree, as lstat(2) would give them.
+#[derive(Clone, Copy, Debug)]
+pub struct Stat<'t> {
+    /// Its type.
+    pub kind: FileType,
+    /// Bytes that a reader sees: of a file its apparent size, of a symbolic link its target's length, else 0.
+    pub size: u64,
+    /// Bytes of data that the image stores for it: a regular file's, else 0.
+    pub file_bytes: u64,
+    /// Mode, owner, times, extended attributes; of a directory without an entry of its own 0755, root's.
+    pub meta: &'t Meta,
+    /// A symbolic link's target, untouched.
+    pub link: Option<&'t [u8]>,
+    /// A device's major and minor number.
+    pub device: Option<(u32, u32)>,
+    /// A regular file's content.
+    pub content: Option<ContentId>,
+    /// A regular file's SHA-256, where the index has it.
+    pub sha256: Option<Digest>,
+    /// What its hard-linked names share; `None` for a directory.
+    pub inode: Option<InodeId>,
+    /// The layer that put the name here, from 0.
+    pub layer: u32,
+}
+
+/// What engines make of a directory that no entry describes.
+static IMPLIED: Meta = Meta { mode: 0o755, uid: 0, gid: 0, mtime: 0, mtime_nanos: 0, xattrs: Vec::new() };
+
+impl<'t> Stat<'t> {
+    /// Of a node of a tree.
+    pub fn of(tree: &'t Tree, node: &Node) -> Self {
+        let implied = Self {
+            kind: FileType::Dir,
+            size: 0,
+            file_bytes: 0,
+            meta: &IMPLIED,
+            link: None,
+            device: None,
+            content: None,
+            sha256: None,
+            inode: node.inode(),
+            layer: node.layer,
+        };
+        tree.data(node).map_or(implied, |id| implied.described_by(tree.entry(id)))
+    }
+
+    fn described_by(self, entry: &'t Entry) -> Self {
+        let stat = Self { meta: &entry.meta, file_bytes: entry.file_bytes(), ..self };
+        match &entry.kind {
+            EntryKind::File { apparent_size, content, sha256, .. } => {
+                Self { kind: FileType::File, size: *apparent_size, content: Some(*content), sha256: *sha256, ..stat }
+            }
+            EntryKind::Symlink { target } => {
+                Self { kind: FileType::Symlink, size: target.len() as u64, link: Some(target), ..stat }
+            }
+            EntryKind::Char { device } => Self { kind: FileType::Char, device: Some(*device), ..stat },
+            EntryKind::Block { device } => Self { kind: FileType::Block, device: Some(*device), ..stat },
+            EntryKind::Fifo => Self { kind: FileType::Fifo, ..stat },
+            // The tree keeps no markers, and a hard link's data is the file it names.
+            EntryKind::Dir | EntryKind::HardLink { .. } | EntryKind::Whiteout | EntryKind::Opaque => stat,
+        }
+    }
+}
