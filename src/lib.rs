@@ -10,8 +10,8 @@
 //!      report {terminal, json, markdown, …} ◀── analyze ───────┘
 //! ```
 
-pub mod blob;
 pub mod analyze;
+pub mod blob;
 pub mod index;
 pub mod model;
 pub mod scan;

@@ -1,6 +1,8 @@
 //! Files that the merged tree has more than once: what a union filesystem can't share, since it shares layers.
 
-use crate::model::{ContentId, Digest, EntryId, LayerPath};
+use std::collections::{HashMap, HashSet};
+
+use crate::model::{ContentId, Digest, EntryId, EntryKind, LayerPath};
 use crate::tree::Tree;
 
 /// All groups of equal files, and what they cost.
@@ -53,6 +55,67 @@ pub struct Copy {
 
 /// Finds visible regular files of equal content and more than zero bytes.
 pub fn duplicates(tree: &Tree) -> Duplicates {
-    let _ = tree;
-    Duplicates::default()
+    let mut found: HashMap<(ContentId, u64), Vec<Copy>> = HashMap::new();
+    let mut seen = HashSet::new();
+    for item in tree.walk() {
+        let Some((inode, entry)) = item.node.inode().zip(tree.data(item.node)) else { continue };
+        let EntryKind::File { size, content, .. } = tree.entry(entry).kind else { continue };
+        if size > 0 && seen.insert(inode) {
+            found.entry((content, size)).or_default().push(Copy { path: item.path, entry });
+        }
+    }
+    let groups = found.into_iter().filter(|(_, copies)| copies.len() > 1);
+    summed(groups.map(|((content, size), copies)| group(tree, content, size, copies)).collect())
+}
+
+fn group(tree: &Tree, content: ContentId, size: u64, copies: Vec<Copy>) -> DuplicateGroup {
+    let layer = copies[0].entry.layer;
+    let sha256 = copies.iter().find_map(|copy| match tree.entry(copy.entry).kind {
+        EntryKind::File { sha256, .. } => sha256,
+        _ => None,
+    });
+    let one_layer = copies.iter().all(|copy| copy.entry.layer == layer);
+    DuplicateGroup {
+        content,
+        sha256,
+        size,
+        reclaimable_bytes: size * (copies.len() as u64 - 1),
+        spread: if one_layer { Spread::OneLayer } else { Spread::SeveralLayers },
+        copies,
+    }
+}
+
+fn summed(mut groups: Vec<DuplicateGroup>) -> Duplicates {
+    groups.sort_by(|a, b| {
+        let first = |group: &DuplicateGroup| group.copies[0].entry;
+        let size = b.reclaimable_bytes.cmp(&a.reclaimable_bytes);
+        size.then_with(|| a.copies[0].path.cmp(&b.copies[0].path)).then_with(|| first(a).cmp(&first(b)))
+    });
+    let sum = |spread| groups.iter().filter(|group| group.spread == spread).map(|group| group.reclaimable_bytes).sum();
+    let (one_layer_bytes, several_layers_bytes) = (sum(Spread::OneLayer), sum(Spread::SeveralLayers));
+    let reclaimable_bytes = one_layer_bytes + several_layers_bytes;
+    Duplicates { reclaimable_bytes, one_layer_bytes, several_layers_bytes, groups }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::testing::Fixture;
+
+    #[test]
+    fn copies_are_told_by_layer_and_hard_links_are_one() {
+        let image = Fixture::new(&[
+            "file a 100 x\nfile b 100 x\nhard c a\nfile empty 0 e\nfile empty2 0 e\nfile single 9 s",
+            "file d 7 y\nfile gone 100 x\nfile z 3 q",
+            "file e 7 y\ngone gone\nhard z2 z",
+        ]);
+        let found = duplicates(&image.tree);
+        assert_eq!((found.reclaimable_bytes, found.one_layer_bytes, found.several_layers_bytes), (107, 100, 7));
+        let shown: Vec<_> = found.groups.iter().map(|group| (group.size, group.spread, paths(group))).collect();
+        assert_eq!(shown, [(100, Spread::OneLayer, "/a /b".into()), (7, Spread::SeveralLayers, "/d /e".into())]);
+    }
+
+    fn paths(group: &DuplicateGroup) -> String {
+        group.copies.iter().map(|copy| copy.path.display()).collect::<Vec<_>>().join(" ")
+    }
 }

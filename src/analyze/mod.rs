@@ -10,6 +10,8 @@ pub mod finding;
 mod packages;
 mod share;
 mod stat;
+#[cfg(test)]
+mod testing;
 mod totals;
 mod waste;
 

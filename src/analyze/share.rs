@@ -8,8 +8,13 @@
 //! stored and pulled whole. So it is never less than the data of shared layers, and the distance between the two is
 //! what a common base could win.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
 use super::Subject;
-use crate::model::DiffId;
+use crate::index::LayerIndex;
+use crate::model::{ContentId, DiffId, EntryKind};
+use crate::tree::Tree;
 
 /// What images have in common. Sizes in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +33,116 @@ pub struct Sharing {
 
 /// Compares images. Of `[a, b]`, `pull_bytes[1]` is what pulling b costs after a.
 pub fn share(images: &[Subject<'_>]) -> Sharing {
-    let _ = images;
-    Sharing::default()
+    let mut layers = Held::default();
+    let mut blobs = Held::default();
+    let mut contents: HashMap<(ContentId, u64), Copies> = HashMap::new();
+    let mut pull_bytes = Vec::new();
+    for image in images {
+        pull_bytes.push(blobs.add(image.image.layers.iter().map(|layer| (layer.digest, layer.stored_bytes))));
+        let distinct = distinct_layers(image.tree);
+        layers.add(distinct.iter().map(|layer| (layer.diff_id, layer.file_bytes())));
+        for (content, times) in contents_of(&distinct) {
+            let copies = contents.entry(content).or_default();
+            copies.all += times;
+            copies.most = copies.most.max(times);
+        }
+    }
+    Sharing {
+        layer_file_bytes: layers.saved(),
+        layers: layers.things.into_iter().filter(|(_, held)| held.0 > 1).map(|(id, _)| id).collect(),
+        stored_bytes: blobs.saved(),
+        content_bytes: contents.iter().map(|((_, size), copies)| size * (copies.all - copies.most)).sum(),
+        pull_bytes,
+    }
+}
+
+/// How often a content is in all images together, and in the one that has it most often.
+#[derive(Default)]
+struct Copies {
+    all: u64,
+    most: u64,
+}
+
+/// Things that images have once or not at all: by name, how many have it, and its bytes. In the order they are met.
+struct Held<T> {
+    things: Vec<(T, (u64, u64))>,
+    at: HashMap<T, usize>,
+}
+
+impl<T> Default for Held<T> {
+    fn default() -> Self {
+        Self { things: Vec::new(), at: HashMap::new() }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Held<T> {
+    /// Adds one image's things; gives the bytes of those that are new.
+    fn add(&mut self, things: impl Iterator<Item = (T, u64)>) -> u64 {
+        let mut own = HashSet::new();
+        let mut new_bytes = 0;
+        for (name, bytes) in things.filter(|(name, _)| own.insert(*name)) {
+            let at = *self.at.entry(name).or_insert(self.things.len());
+            match self.things.get_mut(at) {
+                Some((_, (count, _))) => *count += 1,
+                None => {
+                    self.things.push((name, (1, bytes)));
+                    new_bytes += bytes;
+                }
+            }
+        }
+        new_bytes
+    }
+
+    fn saved(&self) -> u64 {
+        self.things.iter().map(|(_, (count, bytes))| (count - 1) * bytes).sum()
+    }
+}
+
+fn distinct_layers(tree: &Tree) -> Vec<&LayerIndex> {
+    let mut seen = HashSet::new();
+    tree.layers().iter().map(|layer| &**layer).filter(|layer| seen.insert(layer.diff_id)).collect()
+}
+
+fn contents_of(layers: &[&LayerIndex]) -> HashMap<(ContentId, u64), u64> {
+    let mut contents = HashMap::new();
+    for entry in layers.iter().flat_map(|layer| &layer.entries) {
+        if let EntryKind::File { size, content, .. } = entry.kind {
+            *contents.entry((content, size)).or_default() += 1;
+        }
+    }
+    contents
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::testing::Fixture;
+
+    const BASE: &str = "file base 100 base";
+
+    #[test]
+    fn layers_blobs_and_contents() {
+        let a = Fixture::new(&[BASE, "file a 40 x\nfile b 40 x\nfile c 40 x", "gone a"]);
+        let b = Fixture::new(&[BASE, "file other/a 40 x\nfile other/b 40 x\nfile own 8 own"]);
+        let found = share(&[a.subject(), b.subject()]);
+        assert_eq!(found.layers, [a.image.layers[0].diff_id]);
+        assert_eq!((found.layer_file_bytes, found.stored_bytes, found.content_bytes), (100, 50, 180));
+        assert_eq!(found.pull_bytes, [50 + 60, 44]);
+    }
+
+    #[test]
+    fn a_layer_listed_twice_is_held_once() {
+        let a = Fixture::new(&["file x 2 x"]);
+        let b = Fixture::new(&[BASE, BASE]);
+        let found = share(&[a.subject(), b.subject()]);
+        assert_eq!((found.pull_bytes[1], found.content_bytes, found.layers.len()), (50, 0, 0));
+    }
+
+    #[test]
+    fn of_three_images_each_further_holder_saves() {
+        let image = Fixture::new(&[BASE]);
+        let found = share(&[image.subject(); 3]);
+        assert_eq!((found.layer_file_bytes, found.stored_bytes, found.content_bytes), (200, 100, 200));
+        assert_eq!(found.pull_bytes, [50, 0, 0]);
+    }
 }

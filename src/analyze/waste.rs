@@ -112,3 +112,56 @@ fn sorted(tree: &Tree, mut files: Vec<WastedFile>) -> Vec<WastedFile> {
     files.sort_by_cached_key(|file| (Reverse(file.bytes), tree.entry(file.entry).path.clone(), file.entry));
     files
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::testing::Fixture;
+    use crate::analyze::totals;
+
+    #[test]
+    fn every_lost_byte_has_a_fate_a_holder_and_a_cause() {
+        let image = Fixture::new(&[
+            "file a 100 x\nfile b 50 y\nfile d/e 7 z\nfile empty 0 n",
+            "file a 100 x uid=1\nfile b 60 w\nfile b 61 v\ngone d",
+            "gone empty\nfile c 5 c",
+        ]);
+        let found = waste(&image.tree);
+        let shown: Vec<_> = (found.files.iter())
+            .map(|file| {
+                (image.tree.entry(file.entry).path.display(), file.entry.layer, file.by_layer, file.bytes, file.fate)
+            })
+            .collect();
+        let expected = [
+            ("/a", 0, 1, 100, Fate::MetadataOnly),
+            ("/b", 1, 1, 60, Fate::SameLayer),
+            ("/b", 0, 1, 50, Fate::ContentReplaced),
+            ("/d/e", 0, 1, 7, Fate::Deleted),
+        ];
+        assert_eq!(shown, expected.map(|(path, layer, by, bytes, fate)| (path.to_owned(), layer, by, bytes, fate)));
+        let layers: Vec<_> = found.layers.iter().map(|layer| (layer.held_bytes, layer.caused_bytes)).collect();
+        assert_eq!(layers, [(157, 0), (60, 217), (0, 0)]);
+        assert_eq!(
+            found.by_fate.iter().map(|sum| (sum.files, sum.bytes)).max(),
+            Some((2, 7)),
+            "empty files are counted"
+        );
+        let totals = totals(image.subject());
+        assert_eq!((totals.file_bytes, totals.visible_bytes, totals.wasted_bytes), (383, 166, 217));
+        assert_eq!((totals.files, totals.entries, totals.layers), (3, 10, 3));
+        assert_eq!(totals.efficiency, 166.0 / 383.0);
+    }
+
+    #[test]
+    fn a_path_that_one_tar_has_often_is_one_row() {
+        let image = Fixture::new(&["file a 10 x\nfile a 10 y\nfile a 10 z"]);
+        let found = waste(&image.tree).files;
+        assert_eq!((found.len(), found[0].bytes, found[0].download_bytes_estimate), (1, 20, 10));
+    }
+
+    #[test]
+    fn nothing_is_efficient() {
+        assert_eq!(totals(Fixture::new(&[]).subject()).efficiency, 1.0);
+        assert_eq!(totals(Fixture::new(&["dir a"]).subject()).efficiency, 1.0);
+    }
+}
