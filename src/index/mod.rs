@@ -40,7 +40,7 @@ pub struct LayerIndex {
 /// An oddity of a layer that does not make it unreadable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Note {
-    /// The entry's name leads out of the image (`../x`) and was cut at the root; engines refuse it.
+    /// The entry's name leads out of the image (`../x`) and was cut at the root, as podman does; Docker refuses it.
     EscapesRoot {
         /// The entry.
         row: u32,

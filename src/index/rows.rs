@@ -283,7 +283,8 @@ fn meta(header: &Header) -> Meta {
     Meta { mode, uid, gid, mtime, mtime_nanos, xattrs: header.xattrs.clone() }
 }
 
-/// What a name that begins with `.wh.` says (OCI image-spec layer.md, "Whiteouts"; AUFS leftovers as Docker has it).
+/// What a name that begins with `.wh.` says (OCI image-spec layer.md, "Whiteouts"). AUFS's own leftovers say
+/// nothing, but what lies in such a folder are files like others, which hard links may point at: so podman has it.
 enum Marker {
     Whiteout(LayerPath),
     Opaque(LayerPath),
@@ -296,11 +297,9 @@ impl Marker {
         if name == b".wh..wh..opq" {
             return Some(Self::Opaque(path.parent()));
         }
-        if path.components().any(|part| part.starts_with(b".wh..wh.")) {
-            return Some(Self::Nothing);
-        }
         match name.strip_prefix(b".wh.")? {
             b"" | b"." | b".." => Some(Self::Nothing),
+            aufs if aufs.starts_with(b".wh.") => Some(Self::Nothing),
             hidden => Some(Self::Whiteout(path.parent().join(hidden))),
         }
     }
