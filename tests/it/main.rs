@@ -1,0 +1,12 @@
+//! The one test binary: end-to-end tests drive the real program, helpers are in `support`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    dead_code,
+    unused_imports,
+    reason = "a test that cannot go on stops; not every helper is used in every build"
+)]
+
+mod support;
+
+mod harness;
