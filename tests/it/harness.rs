@@ -151,7 +151,7 @@ fn hand_written_headers_are_read_as_meant() {
     Regular big-uid 0000 70000:0 1704067200 "2"
     Regular huge-uid 0644 1099511627776:0 1704067200 "3"
     "#);
-    let bytes = Tar::new().gnu_sparse("hole", 1 << 34, &[(0, 512), (1 << 33, 3)], &[b'x'; 515]).finish();
+    let bytes = Tar::new().gnu_sparse("hole", 1 << 34, &[(0, 512), (1 << 33, 3), (1 << 34, 0)], &[b'x'; 515]).finish();
     let mut archive = tar::Archive::new(&bytes[..]);
     let entry = archive.entries().unwrap().next().unwrap().unwrap();
     assert_eq!(entry.size(), 1 << 34);

@@ -147,7 +147,7 @@ fn prose(len: usize, seed: u64) -> Vec<u8> {
         for i in 0..1 + (bits >> 60) % 3 {
             out.extend(SYLLABLES[(bits >> (4 * i)) as usize % 16].bytes());
         }
-        out.push(if (bits >> 40) % 10 == 0 { b'\n' } else { b' ' });
+        out.push(if (bits >> 40).is_multiple_of(10) { b'\n' } else { b' ' });
     }
     out.truncate(len);
     out
