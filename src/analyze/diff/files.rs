@@ -1,5 +1,7 @@
 //! Differences of two images' files, name by name.
 
+use super::{moved, pair};
+use crate::analyze::{FileType, Stat};
 use crate::model::LayerPath;
 use crate::tree::{NodeId, Tree};
 
@@ -135,6 +137,76 @@ impl What {
 
 /// Compares two merged trees.
 pub fn diff_files(a: &Tree, b: &Tree, filter: &Filter<'_>) -> FileDiff {
-    let _ = (a, b, filter);
-    FileDiff::default()
+    let pairs = pair::pairs(a, b, filter.wanted);
+    let links = pair::link_changes(&pairs);
+    let bytes = pair::bytes(&pairs);
+    let mut diff = FileDiff::default();
+    let (mut gone, mut new) = (Vec::new(), Vec::new());
+    for ((pair, relinked), (a_bytes, b_bytes)) in pairs.into_iter().zip(links).zip(bytes) {
+        diff.totals.growth += b_bytes as i64 - a_bytes as i64;
+        match (pair.a, pair.b) {
+            (Some(a), Some(b)) => {
+                let what = differences(&a.stat, &b.stat, relinked, filter.times);
+                if !what.is_empty() {
+                    diff.changed.push(Changed { path: pair.path, what, a: a.node, b: b.node, a_bytes, b_bytes });
+                }
+            }
+            (Some(a), None) => gone.push((Present { path: pair.path, node: a.node, bytes: a_bytes }, a.stat)),
+            (None, Some(b)) => new.push((Present { path: pair.path, node: b.node, bytes: b_bytes }, b.stat)),
+            (None, None) => {}
+        }
+    }
+    (diff.moved, diff.removed, diff.added) = moved::find(gone, new, filter.times);
+    diff.add_up();
+    diff
+}
+
+impl FileDiff {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty() && self.moved.is_empty()
+    }
+
+    fn add_up(&mut self) {
+        let totals = &mut self.totals;
+        self.added.iter().for_each(|file| totals.added.add(file.bytes));
+        self.removed.iter().for_each(|file| totals.removed.add(file.bytes));
+        self.changed.iter().for_each(|file| totals.changed.add(file.new_bytes()));
+        self.moved.iter().for_each(|file| totals.moved.add(file.size));
+    }
+}
+
+impl Changed {
+    /// Bytes in the second image, if content or type changed; 0 where it is only metadata.
+    pub fn new_bytes(&self) -> u64 {
+        if self.what.iter().any(|what| matches!(what, What::Content | What::Type)) { self.b_bytes } else { 0 }
+    }
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, bytes: u64) {
+        self.names += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// In what two names of one path differ.
+pub(super) fn differences(a: &Stat<'_>, b: &Stat<'_>, relinked: bool, times: bool) -> Vec<What> {
+    if a.kind != b.kind {
+        return vec![What::Type];
+    }
+    // The mode of a symbolic link means nothing: Linux has 0777 for all, tars have what their builders had.
+    let mode = a.kind != FileType::Symlink && a.meta.mode != b.meta.mode;
+    let mut what = Vec::new();
+    let mut note = |differs: bool, kind: What| what.extend(differs.then_some(kind));
+    note((a.content, a.device) != (b.content, b.device), What::Content);
+    note(a.link != b.link || relinked, What::Link);
+    note(mode, What::Mode);
+    note((a.meta.uid, a.meta.gid) != (b.meta.uid, b.meta.gid), What::Owner);
+    note(a.meta.xattrs != b.meta.xattrs, What::Xattrs);
+    let mtime = (a.meta.mtime, a.meta.mtime_nanos) != (b.meta.mtime, b.meta.mtime_nanos);
+    if mtime && (times || !what.is_empty()) {
+        what.push(What::Mtime);
+    }
+    what
 }
