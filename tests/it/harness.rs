@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::support::compress::{Packing, gzip};
 use crate::support::layout::{docker_archive, old_docker_archive};
-use crate::support::{Header, ImageSpec, Layout, Sandbox, Tar, image, images, sha256};
+use crate::support::{Header, ImageSpec, Layout, Sandbox, Tar, images, sha256};
 
 /// What the `tar` crate sees in a layer, a line an entry.
 fn listing(bytes: &[u8]) -> String {
@@ -32,8 +32,18 @@ fn listing(bytes: &[u8]) -> String {
 
 #[test]
 fn a_recipe_becomes_the_tar_it_describes() {
-    let image = image(
+    let all = images(
         r#"
+        text a <<END
+          ID=a
+        END
+        text b <<END
+          ID=b
+        END
+        tree more
+          file /texts +a +b
+          file /log "x\n" times=3
+        image test
         layer "ADD . /app"
           owner 5:6
           dir /app 700
@@ -50,9 +60,10 @@ fn a_recipe_becomes_the_tar_it_describes() {
           fifo /pipe 600
           dir ./odd raw
           file /zeros zeros=3
+          include more
         "#,
     );
-    insta::assert_snapshot!(listing(&image.layers[0].tar), @r#"
+    insta::assert_snapshot!(listing(&all[0].layers[0].tar), @r#"
     Directory app/ 0700 5:6 1704067200 ""
     Regular app/a b\n 4755 1000:7 -1 SCHILY.xattr.user.k=[1, 32, 118] "x\ty"
     Regular app/main.py 0644 5:6 1704067200 "import os\n  indented\n"
@@ -64,6 +75,8 @@ fn a_recipe_becomes_the_tar_it_describes() {
     Fifo pipe 0600 5:6 1704067200 ""
     Directory ./odd/ 0755 5:6 1704067200 ""
     Regular zeros 0644 5:6 1704067200 "\0\0\0"
+    Regular texts 0644 5:6 1704067200 "ID=a\nID=b\n"
+    Regular log 0644 5:6 1704067200 "x\nx\nx\n"
     "#);
 }
 

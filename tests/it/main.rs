@@ -9,5 +9,6 @@
 
 mod support;
 
+mod fixtures;
 mod harness;
 mod layering;

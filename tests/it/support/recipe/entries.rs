@@ -1,16 +1,18 @@
 //! The lines of a layer: each an entry of its tar.
 
+use std::collections::BTreeMap;
+
 use super::super::tar_writer::Header;
 use super::Open;
 use super::words::Line;
 
 impl Open {
-    /// Reads one line below `layer`.
-    pub(super) fn line(&mut self, line: &Line) {
+    /// Reads one line below `layer`; `texts` are what `+name` names.
+    pub(super) fn line(&mut self, line: &Line, texts: &BTreeMap<String, String>) {
         match line.verb() {
             "mtime" => self.mtime = number(line, &line.text(1)),
             "owner" => self.owner = couple(line, &line.text(1)),
-            "file" => self.add(line, b'0', &line.path(), Some(content(line))),
+            "file" => self.add(line, b'0', &line.path(), Some(content(line, texts))),
             "dir" => self.add(line, b'5', &[line.path().as_slice(), b"/"].concat(), None),
             "link" => self.add(line, b'2', &line.path(), None),
             "hard" => self.add(line, b'1', &line.path(), None),
@@ -104,7 +106,7 @@ fn couple(line: &Line, text: &str) -> (i64, i64) {
     (number(line, a), number(line, b))
 }
 
-fn content(line: &Line) -> Vec<u8> {
+fn content(line: &Line, texts: &BTreeMap<String, String>) -> Vec<u8> {
     if let Some(text) = &line.heredoc {
         return text.clone().into_bytes();
     }
@@ -117,8 +119,17 @@ fn content(line: &Line) -> Vec<u8> {
     } else if let Some(size) = size("zeros") {
         vec![0; size]
     } else {
-        line.words.iter().skip(2).find(|word| word.quoted).map_or(Vec::new(), |word| word.bytes.clone())
+        let times = line.option("times").map_or(1, |text| bytes_of(line, &text));
+        let text = line.words.iter().skip(2).find(|word| word.quoted).map(|word| word.bytes.repeat(times));
+        text.unwrap_or_else(|| named_texts(line, texts))
     }
+}
+
+/// `+debian +more`; nothing where no text is named.
+fn named_texts(line: &Line, texts: &BTreeMap<String, String>) -> Vec<u8> {
+    let names = line.words.iter().filter_map(|word| word.bytes.strip_prefix(b"+"));
+    let find = |name| texts.get(&String::from_utf8_lossy(name).into_owned());
+    names.flat_map(|name| find(name).unwrap_or_else(|| line.fail("no text above has this name")).bytes()).collect()
 }
 
 /// `10`, `10k`, `1M`.
@@ -144,9 +155,9 @@ fn prose(len: usize, seed: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(len + 32);
     while out.len() < len {
         let bits = random();
-        for i in 0..1 + (bits >> 60) % 3 {
-            out.extend(SYLLABLES[(bits >> (4 * i)) as usize % 16].bytes());
-        }
+        // A product: some words are common, most are rare.
+        let word = ((bits & 15) * ((bits >> 8) & 15)) as usize;
+        out.extend([SYLLABLES[word % 16], SYLLABLES[word / 16]].concat().bytes());
         out.push(if (bits >> 40).is_multiple_of(10) { b'\n' } else { b' ' });
     }
     out.truncate(len);

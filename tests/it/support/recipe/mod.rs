@@ -2,6 +2,11 @@
 //!
 //! ```text
 //! # A comment.
+//! text debian <<END                        # a text to be named later
+//!   ID=debian
+//! END
+//! tree flask                               # entries to be included later, by several layers
+//!   file /flask/app.py words=3k
 //! image workshop:full linux/amd64          # `stage NAME` is the same, but is not written out: others build on it
 //! from debian                              # take over all of an earlier image or stage
 //! created 2024-03-05T08:00:00Z             # or `none`
@@ -13,8 +18,10 @@
 //!   dir  /app 755
 //!   file /app/app.py 644 "text\n"          # what is in it: "text", or one of
 //!   file /app/data size=10k seed=3         #   noise that no compressor shortens (the seed may be left out)
-//!   file /app/log words=1M seed=3          #   words of letters that compress about threefold
+//!   file /app/log words=1M seed=3          #   words of letters that compress about fivefold
 //!   file /app/core zeros=1M
+//!   file /app/access.log "GET /\n" times=500
+//!   file /etc/os-release +debian +more     #   texts that stand above, one after the other
 //!   file /app/main.py <<END                #   the lines up to END, less the indentation of the first
 //!     import os
 //!   END
@@ -25,6 +32,7 @@
 //!   opaque /var/cache
 //!   fifo /run/pipe 600
 //!   char /dev/null 666 1:3                 # and block
+//!   include flask                          # the entries of a tree that stands above
 //! empty "EXPOSE 5000"                      # an instruction without a layer
 //! docker                                   # Docker's media types
 //! history none                             # or `history short`: all but the first; `history long`: one too many
@@ -37,6 +45,8 @@
 
 mod entries;
 mod words;
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -73,6 +83,10 @@ struct Cook {
     written: Vec<bool>,
     packing: Option<Packing>,
     layer: Option<Open>,
+    texts: BTreeMap<String, String>,
+    trees: BTreeMap<String, Vec<Line>>,
+    /// The tree that is being read.
+    tree: Option<String>,
 }
 
 /// The layer that is being read.
@@ -87,8 +101,7 @@ struct Open {
 impl Cook {
     fn line(&mut self, line: &Line) {
         if line.indented {
-            let layer = self.layer.as_mut().unwrap_or_else(|| line.fail("no layer is open"));
-            return layer.line(line);
+            return self.entry(line);
         }
         self.end_layer();
         match line.verb() {
@@ -96,8 +109,23 @@ impl Cook {
             "layer" => self.begin_layer(line),
             "packing" => self.packing = Some(packing(line, &line.text(1))),
             "from" => self.from(line),
+            "text" => drop(self.texts.insert(line.text(1), line.heredoc.clone().unwrap_or_default())),
+            "tree" => self.tree = Some(line.text(1)),
             _ => set(self.image(line), line),
         }
+    }
+
+    /// An indented line: kept for later in a tree, carried out in a layer.
+    fn entry(&mut self, line: &Line) {
+        if let Some(name) = &self.tree {
+            return self.trees.entry(name.clone()).or_default().push(line.clone());
+        }
+        let layer = self.layer.as_mut().unwrap_or_else(|| line.fail("no layer is open"));
+        if line.verb() == "include" {
+            let tree = self.trees.get(&line.text(1)).unwrap_or_else(|| line.fail("no tree above has this name"));
+            return tree.iter().for_each(|line| layer.line(line, &self.texts));
+        }
+        layer.line(line, &self.texts);
     }
 
     fn image(&mut self, line: &Line) -> &mut ImageSpec {
@@ -129,6 +157,7 @@ impl Cook {
     }
 
     fn end_layer(&mut self) {
+        self.tree = None;
         if let Some(mut layer) = self.layer.take() {
             layer.spec.tar = layer.tar.finish();
             let image = self.images.last_mut().unwrap();

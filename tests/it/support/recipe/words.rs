@@ -1,7 +1,7 @@
 //! A recipe's lines and the words in them.
 
 /// A line, less its blanks and comment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Line {
     /// Its number in the text, from 1.
     number: usize,
@@ -13,7 +13,7 @@ pub(super) struct Line {
 }
 
 /// A word. Quoted or not, its bytes are what was meant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Word {
     pub(super) bytes: Vec<u8>,
     /// Whether it opened with a quote: content, never an option.
