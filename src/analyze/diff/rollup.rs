@@ -128,8 +128,7 @@ impl Folders {
             // One row is kept for what the others leave to the root.
             let Some((_, Reverse(next))) = waiting.pop().filter(|_| full + 1 < rows) else { break };
             let sums = self.dirs[next].all;
-            let above = self.nearest(&chosen, self.dirs[next].parent);
-            if let Some(left) = chosen.get_mut(&above) {
+            if let Some(left) = chosen.get_mut(&self.dirs[next].parent) {
                 let was_full = self.weight(left) >= least;
                 *left = left.minus(&sums);
                 full = full + 1 - usize::from(was_full && self.weight(left) < least);
