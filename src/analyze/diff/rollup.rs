@@ -125,8 +125,9 @@ impl Folders {
             let children = self.dirs[at].children.values();
             let heavy = children.map(|&child| (self.weight(&self.dirs[child].all), Reverse(child)));
             waiting.extend(heavy.filter(|(weight, _)| *weight >= least));
-            // One row is kept for what the others leave to the root.
-            let Some((_, Reverse(next))) = waiting.pop().filter(|_| full + 1 < rows) else { break };
+            // A row is kept for the root, to which others may leave little things.
+            let for_root = usize::from(chosen.get(&0).is_some_and(|left| self.weight(left) < least));
+            let Some((_, Reverse(next))) = waiting.pop().filter(|_| full + for_root < rows) else { break };
             let sums = self.dirs[next].all;
             if let Some(left) = chosen.get_mut(&self.dirs[next].parent) {
                 let was_full = self.weight(left) >= least;
