@@ -7,6 +7,7 @@ pub mod diff;
 mod dive;
 mod duplicate;
 pub mod finding;
+mod instruction;
 mod packages;
 mod share;
 mod stat;
@@ -20,6 +21,7 @@ use crate::tree::Tree;
 
 pub use dive::{Dive, dive};
 pub use duplicate::{Copy, DuplicateGroup, Duplicates, Spread, duplicates};
+pub use instruction::instruction;
 pub use packages::{InstalledPackage, packages};
 pub use share::{Sharing, share};
 pub use stat::{FileType, Stat};

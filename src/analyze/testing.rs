@@ -3,6 +3,7 @@
 //! ```text
 //! dir etc                          a directory
 //! file etc/passwd 100 a mode=4755 uid=7 mtime=3     100 bytes of content `a`
+//! file log 1 a apparent=1000       the same, sparse
 //! link lib usr/lib                 a symbolic link
 //! hard b a                         one more name of a
 //! gone etc/passwd                  a whiteout
@@ -25,17 +26,22 @@ pub(super) struct Fixture {
 impl Fixture {
     /// Of layers as text. A layer's first line, if it starts with `#`, is the instruction that made it.
     pub(super) fn new(layers: &[&str]) -> Self {
-        let tables = layers.iter().map(|text| Arc::new(layer(text))).collect::<Vec<_>>();
-        let described = layers.iter().zip(&tables).map(|(text, table)| Layer {
+        let made_by = |text: &str| Some(text.trim_start().strip_prefix('#')?.lines().next()?.trim().to_owned());
+        let mut fixture = Self::of(layers.iter().map(|text| layer(text)).collect());
+        for (layer, text) in fixture.image.layers.iter_mut().zip(layers) {
+            layer.created_by = made_by(text);
+        }
+        fixture
+    }
+
+    /// Of layers as tables.
+    pub(super) fn of(tables: Vec<LayerIndex>) -> Self {
+        let described = tables.iter().map(|table| Layer {
             digest: table.digest,
             diff_id: table.diff_id,
             media_type: "application/vnd.oci.image.layer.v1.tar+gzip".into(),
             stored_bytes: table.stored_bytes,
-            created_by: text
-                .trim_start()
-                .strip_prefix('#')
-                .and_then(|rest| rest.lines().next())
-                .map(|line| line.trim().into()),
+            created_by: None,
         });
         let manifest = Manifest {
             reference: "test:latest".into(),
@@ -46,7 +52,8 @@ impl Fixture {
             annotations: Default::default(),
             layers: Vec::new(),
         };
-        Self { image: Image { manifest, layers: described.collect() }, tree: Tree::new(tables) }
+        let image = Image { manifest, layers: described.collect() };
+        Self { image, tree: Tree::new(tables.into_iter().map(Arc::new).collect()) }
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
@@ -73,12 +80,17 @@ pub(super) fn layer(text: &str) -> LayerIndex {
 
 fn entry(line: &str) -> Entry {
     let words: Vec<&str> = line.split(' ').collect();
+    let number = |key: &str| {
+        let word = words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+        word.map(|word| i64::from_str_radix(word, if key == "mode" { 8 } else { 10 }).expect("a number"))
+    };
     let size = || words[2].parse().expect("a size");
     let kind = match words[0] {
         "dir" => EntryKind::Dir,
         "file" => {
             let content = ContentId(*blake3::hash(format!("{} {}", words[2], words[3]).as_bytes()).as_bytes());
-            EntryKind::File { size: size(), apparent_size: size(), content, sha256: None }
+            let apparent_size = number("apparent").map_or_else(size, |size| size as u64);
+            EntryKind::File { size: size(), apparent_size, content, sha256: None }
         }
         "link" => EntryKind::Symlink { target: words[2].as_bytes().into() },
         "hard" => EntryKind::HardLink { target: words[2].into() },
@@ -86,10 +98,6 @@ fn entry(line: &str) -> Entry {
         "gone" => EntryKind::Whiteout,
         "opaque" => EntryKind::Opaque,
         other => panic!("{other} is no type"),
-    };
-    let number = |key: &str| {
-        let word = words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
-        word.map(|word| i64::from_str_radix(word, if key == "mode" { 8 } else { 10 }).expect("a number"))
     };
     let meta = Meta {
         mode: number("mode").unwrap_or(0o644) as u16,

@@ -1,7 +1,23 @@
 //! Rules that look for what a person would want to mend. One file for each family; the table of all is [`RULES`].
 
+mod build_tools;
+mod copies;
+mod facts;
+mod logs;
+mod oddities;
+mod places;
+mod privileges;
+mod rules;
+mod secrets;
+#[cfg(test)]
+mod tests;
+mod trees;
+
 use super::Subject;
 use crate::model::LayerPath;
+use facts::Facts;
+
+pub use rules::RULES;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +51,7 @@ pub struct Rule {
     pub what: &'static str,
     /// Why that matters.
     pub why: &'static str,
+    run: fn(&Facts<'_>) -> Vec<Found>,
 }
 
 /// Something to mend: one for a rule, a layer and a directory, however many files it is about.
@@ -44,13 +61,13 @@ pub struct Finding {
     pub rule: &'static str,
     /// How bad it is.
     pub severity: Severity,
-    /// What was found, in a sentence. Holds names from the image: escape it.
+    /// What was found, in a sentence without its bytes. Holds names from the image: escape it.
     pub message: String,
     /// The file, or the directory that holds all of them.
     pub path: Option<LayerPath>,
     /// The layer it is about, from 0; `None` for the whole image.
     pub layer: Option<u32>,
-    /// The instruction that made that layer, where history tells.
+    /// The instruction that made that layer, as history has it: see [`instruction`](crate::analyze::instruction).
     pub created_by: Option<String>,
     /// How many files it is about.
     pub files: u64,
@@ -60,11 +77,30 @@ pub struct Finding {
     pub fix: String,
 }
 
-/// Every rule there is, by id.
-pub static RULES: &[Rule] = &[];
+/// What a rule found.
+struct Found {
+    message: String,
+    path: Option<LayerPath>,
+    layer: Option<u32>,
+    files: u64,
+    bytes: u64,
+    fix: String,
+}
 
 /// Runs every rule. Worst first, then by bytes, rule, layer and path.
 pub fn findings(subject: Subject<'_>) -> Vec<Finding> {
-    let _ = subject;
-    Vec::new()
+    let facts = Facts::new(subject);
+    let found = RULES.iter().flat_map(|rule| (rule.run)(&facts).into_iter().map(move |found| (rule, found)));
+    let mut findings: Vec<Finding> = found.map(|(rule, found)| finding(subject, rule, found)).collect();
+    findings.sort_by(|a, b| {
+        let order = a.severity.cmp(&b.severity).then_with(|| b.bytes.cmp(&a.bytes));
+        order.then_with(|| (a.rule, a.layer, &a.path).cmp(&(b.rule, b.layer, &b.path)))
+    });
+    findings
+}
+
+fn finding(subject: Subject<'_>, rule: &'static Rule, found: Found) -> Finding {
+    let Found { message, path, layer, files, bytes, fix } = found;
+    let made_by = layer.and_then(|layer| subject.image.layers.get(layer as usize)?.created_by.clone());
+    Finding { rule: rule.id, severity: rule.severity, message, path, layer, created_by: made_by, files, bytes, fix }
 }

@@ -1,0 +1,113 @@
+//! What rules look at, gathered once, and how they add files up.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::analyze::{Subject, Waste, instruction, waste};
+use crate::model::{Entry, EntryId, LayerPath};
+
+/// The longest piece of an instruction that a message quotes, in characters.
+const QUOTE: usize = 60;
+
+/// An image, and lists of it that several rules need.
+pub(super) struct Facts<'i> {
+    pub(super) subject: Subject<'i>,
+    /// What is lost.
+    pub(super) waste: Waste,
+    /// The regular files of the merged tree, each once, in path order.
+    pub(super) files: Vec<VisibleFile<'i>>,
+}
+
+/// A regular file of the merged tree, by the first of its names.
+pub(super) struct VisibleFile<'i> {
+    pub(super) path: LayerPath,
+    pub(super) id: EntryId,
+    pub(super) entry: &'i Entry,
+}
+
+impl<'i> Facts<'i> {
+    pub(super) fn new(subject: Subject<'i>) -> Self {
+        let tree = subject.tree;
+        let mut seen = HashSet::new();
+        let files = tree.walk().filter_map(|item| {
+            let (inode, id) = item.node.inode().zip(tree.data(item.node))?;
+            let entry = tree.entry(id);
+            (entry.is_file() && seen.insert(inode)).then_some(VisibleFile { path: item.path, id, entry })
+        });
+        Self { subject, waste: waste(tree), files: files.collect() }
+    }
+
+    /// A layer as a message names it: by its instruction, or by its number, from 0 as everywhere.
+    pub(super) fn layer(&self, layer: u32) -> String {
+        let made_by = self.subject.image.layers.get(layer as usize).and_then(|layer| layer.created_by.as_deref());
+        match made_by.map(instruction).filter(|text| !text.is_empty()) {
+            Some(text) if text.chars().count() > QUOTE => {
+                format!("layer {layer} (`{}…`)", text.chars().take(QUOTE).collect::<String>().trim_end())
+            }
+            Some(text) => format!("layer {layer} (`{text}`)"),
+            None => format!("layer {layer}"),
+        }
+    }
+}
+
+/// Files that one finding is about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    /// The only file, or the nearest directory that holds all.
+    pub(super) path: Option<LayerPath>,
+    /// The first few paths.
+    pub(super) first: Vec<LayerPath>,
+}
+
+/// How many files a message names.
+const NAMED: usize = 3;
+
+impl Group {
+    pub(super) fn add(&mut self, path: &LayerPath, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+        self.path = Some(self.path.as_ref().map_or_else(|| path.clone(), |old| common(old, path)));
+        if self.first.len() < NAMED && !self.first.contains(path) {
+            self.first.push(path.clone());
+        }
+    }
+
+    /// `1 file`, `20 files`.
+    pub(super) fn count(&self) -> String {
+        if self.files == 1 { "1 file".into() } else { format!("{} files", self.files) }
+    }
+
+    /// `/a`, `/a, /b and 7 more`.
+    pub(super) fn named(&self) -> String {
+        let names = self.first.iter().map(LayerPath::display).collect::<Vec<_>>().join(", ");
+        match self.files.saturating_sub(self.first.len() as u64) {
+            0 => names,
+            more => format!("{names} and {more} more"),
+        }
+    }
+
+    /// `/a/file`, or `below /a`.
+    pub(super) fn place(&self) -> String {
+        let path = self.path.as_ref().map_or_else(|| "/".into(), LayerPath::display);
+        if self.files == 1 { path } else { format!("below {path}") }
+    }
+}
+
+/// Files by what a rule tells apart, in order.
+pub(super) type Groups<K> = BTreeMap<K, Group>;
+
+/// The nearest path that both are at or below.
+fn common(a: &LayerPath, b: &LayerPath) -> LayerPath {
+    if b.starts_with(a) {
+        return a.clone();
+    }
+    let same = a.components().zip(b.components()).take_while(|(a, b)| a == b);
+    let length: usize = same.map(|(name, _)| name.len() + 1).sum();
+    LayerPath::clean(&a.as_bytes()[..length.min(a.as_bytes().len())])
+}
+
+/// The first name of a path: files below different ones are different findings.
+pub(super) fn top(path: &LayerPath) -> &[u8] {
+    path.components().next().unwrap_or_default()
+}

@@ -1,0 +1,138 @@
+//! Folders that have no place in an image: package managers' lists and caches, version control.
+
+use std::collections::HashMap;
+
+use super::Found;
+use super::facts::{Facts, Group, Groups};
+use crate::model::LayerPath;
+
+/// A kind of folder.
+struct Place {
+    /// What it holds, as a message says it.
+    what: &'static str,
+    /// Where it is: from the root with a leading slash, else anywhere.
+    at: &'static str,
+    fix: &'static str,
+}
+
+const fn place(at: &'static str, what: &'static str, fix: &'static str) -> Place {
+    Place { what, at, fix }
+}
+
+const APT: &str =
+    "in the same RUN as apt-get install: rm -rf /var/lib/apt/lists/* and apt-get clean, or mount a cache there";
+const APK: &str = "apk add --no-cache";
+const RPM: &str = "in the same RUN: dnf clean all (yum clean all, microdnf clean all, zypper clean -a)";
+const PACMAN: &str = "in the same RUN: pacman -Scc --noconfirm";
+
+static PACKAGE_LISTS: [Place; 10] = [
+    place("/var/lib/apt/lists", "apt's package lists", APT),
+    place("/var/cache/apt", "apt's cache", APT),
+    place("/var/cache/apk", "apk's cache", APK),
+    place("/etc/apk/cache", "apk's cache", APK),
+    place("/var/cache/dnf", "dnf's cache", RPM),
+    place("/var/cache/libdnf5", "dnf's cache", RPM),
+    place("/var/cache/yum", "yum's cache", RPM),
+    place("/var/cache/zypp", "zypper's cache", RPM),
+    place("/var/cache/pacman", "pacman's cache", PACMAN),
+    place("/var/lib/pacman/sync", "pacman's package lists", PACMAN),
+];
+
+const PIP: &str = "pip install --no-cache-dir (or PIP_NO_CACHE_DIR=1), or RUN --mount=type=cache,target=/root/.cache";
+
+static PIP_CACHES: [Place; 4] = [
+    place(".cache/pip", "pip's cache", PIP),
+    place(".cache/uv", "uv's cache", "uv sync --no-cache, or RUN --mount=type=cache,target=/root/.cache/uv"),
+    place(".cache/pypoetry", "poetry's cache", "in the same RUN: rm -rf ~/.cache/pypoetry"),
+    place(".cache/pipenv", "pipenv's cache", "in the same RUN: pipenv --clear"),
+];
+
+const NPM: &str = "in the same RUN: npm cache clean --force, or RUN --mount=type=cache,target=/root/.npm";
+const YARN: &str = "in the same RUN: yarn cache clean";
+
+static NPM_CACHES: [Place; 6] = [
+    place(".npm/_cacache", "npm's cache", NPM),
+    place(".cache/yarn", "yarn's cache", YARN),
+    place("/usr/local/share/.cache", "yarn's cache", YARN),
+    place(".yarn/berry/cache", "yarn's cache", YARN),
+    place(".cache/node-gyp", "node-gyp's cache", "in the same RUN: rm -rf ~/.cache/node-gyp"),
+    place(".cache/pnpm", "pnpm's cache", "in the same RUN: rm -rf ~/.cache/pnpm"),
+];
+
+const STAGE: &str = "build in a stage of its own and COPY --from it only what runs, or mount a cache there";
+
+static LANGUAGE_CACHES: [Place; 13] = [
+    place(".cargo/registry", "cargo's downloads", STAGE),
+    place("/usr/local/cargo/registry", "cargo's downloads", STAGE),
+    place("/go/pkg/mod/cache", "Go's downloads", STAGE),
+    place(".cache/go-build", "Go's build cache", STAGE),
+    place(".m2/repository", "Maven's downloads", STAGE),
+    place(".gradle/caches", "Gradle's cache", STAGE),
+    place(".ivy2/cache", "Ivy's cache", STAGE),
+    place(".nuget/packages", "NuGet's downloads", STAGE),
+    place(".composer/cache", "Composer's cache", "in the same RUN: composer clear-cache"),
+    place(".cache/composer", "Composer's cache", "in the same RUN: composer clear-cache"),
+    place("/usr/local/bundle/cache", "Bundler's downloads", "in the same RUN: rm -rf /usr/local/bundle/cache"),
+    place("/opt/conda/pkgs", "conda's downloads", "in the same RUN: conda clean -afy"),
+    place(".cache/ccache", "ccache's cache", STAGE),
+];
+
+const IGNORE: &str = "list it in .dockerignore";
+
+static VERSION_CONTROL: [Place; 4] = [
+    place(".git", "git's history", IGNORE),
+    place(".svn", "Subversion's copies", IGNORE),
+    place(".hg", "Mercurial's history", IGNORE),
+    place(".bzr", "Bazaar's history", IGNORE),
+];
+
+pub(super) fn package_lists(facts: &Facts<'_>) -> Vec<Found> {
+    find(facts, &PACKAGE_LISTS)
+}
+
+pub(super) fn pip_caches(facts: &Facts<'_>) -> Vec<Found> {
+    find(facts, &PIP_CACHES)
+}
+
+pub(super) fn npm_caches(facts: &Facts<'_>) -> Vec<Found> {
+    find(facts, &NPM_CACHES)
+}
+
+pub(super) fn language_caches(facts: &Facts<'_>) -> Vec<Found> {
+    find(facts, &LANGUAGE_CACHES)
+}
+
+pub(super) fn version_control(facts: &Facts<'_>) -> Vec<Found> {
+    find(facts, &VERSION_CONTROL)
+}
+
+/// Visible files with bytes in them, by the layer that holds them and what they are.
+fn find(facts: &Facts<'_>, places: &'static [Place]) -> Vec<Found> {
+    let mut known: HashMap<LayerPath, Option<usize>> = HashMap::new();
+    let mut groups: Groups<(u32, usize)> = Groups::new();
+    for file in facts.files.iter().filter(|file| file.entry.file_bytes() > 0) {
+        let kind = *known.entry(file.path.parent()).or_insert_with_key(|folder| kind_of(folder, places));
+        if let Some(kind) = kind {
+            groups.entry((file.id.layer, kind)).or_default().add(&file.path, file.entry.file_bytes());
+        }
+    }
+    let found = groups.into_iter().map(|((layer, kind), group)| {
+        let Place { what, fix, .. } = &places[kind];
+        let message = format!("{what} {}, from {}", group.place(), facts.layer(layer));
+        let Group { files, bytes, path, .. } = group;
+        Found { message, path, layer: Some(layer), files, bytes, fix: (*fix).into() }
+    });
+    found.collect()
+}
+
+fn kind_of(folder: &LayerPath, places: &[Place]) -> Option<usize> {
+    let path = [b"/", folder.as_bytes(), b"/"].concat();
+    places.iter().position(|place| match place.at.strip_prefix('/') {
+        Some(from_root) => folder.starts_with(&LayerPath::from(from_root)),
+        None => contains(&path, format!("/{}/", place.at).as_bytes()),
+    })
+}
+
+fn contains(path: &[u8], part: &[u8]) -> bool {
+    path.windows(part.len()).any(|window| window == part)
+}

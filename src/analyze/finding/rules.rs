@@ -1,0 +1,148 @@
+//! The table of all rules: what `--help`, the README and SARIF say of them comes from here.
+
+use super::Severity::{Error, Info, Warning};
+use super::{Rule, build_tools, copies, logs, oddities, places, privileges, secrets, trees};
+
+/// Every rule there is, by id.
+pub static RULES: &[Rule] = &[
+    Rule {
+        id: "added-then-deleted",
+        severity: Warning,
+        what: "Files that one layer adds and a later one deletes",
+        why: "A whiteout hides them; their bytes are still stored, pulled and unpacked.",
+        run: copies::deleted,
+    },
+    Rule {
+        id: "build-tools",
+        severity: Warning,
+        what: "Compilers, headers and static libraries in an image that runs a program",
+        why: "Nothing uses them at run time; they cost size and pull time, and help an intruder.",
+        run: build_tools::build_tools,
+    },
+    Rule {
+        id: "bytes-after-end",
+        severity: Warning,
+        what: "Bytes after the end marker of a layer's tar",
+        why: "They are pulled and count for the digest, and no engine unpacks them.",
+        run: oddities::bytes_after_end,
+    },
+    Rule {
+        id: "dangling-hard-link",
+        severity: Warning,
+        what: "Hard links whose target is in no layer so far",
+        why: "Engines fail to unpack the layer.",
+        run: oddities::dangling_link,
+    },
+    Rule {
+        id: "escapes-root",
+        severity: Error,
+        what: "Entries whose names lead out of the image with `..`",
+        why: "Engines refuse them, or worse, write outside of the container.",
+        run: oddities::escapes_root,
+    },
+    Rule {
+        id: "identical-trees",
+        severity: Warning,
+        what: "Directories that the image has more than once",
+        why: "A union filesystem shares layers, not files: every copy costs its bytes.",
+        run: trees::identical,
+    },
+    Rule {
+        id: "language-cache",
+        severity: Warning,
+        what: "Downloads and caches of cargo, Go, Maven, Gradle, Composer, Bundler, NuGet, conda",
+        why: "They speed up builds and do nothing at run time.",
+        run: places::language_caches,
+    },
+    Rule {
+        id: "large-log",
+        severity: Warning,
+        what: "Logs of 1 MiB and more",
+        why: "They tell of the build, not of the container, and every container carries them.",
+        run: logs::large,
+    },
+    Rule {
+        id: "metadata-only-copy",
+        severity: Warning,
+        what: "Files stored again because a later layer changed their mode, owner or attributes",
+        why: "A layer holds whole files: `RUN chown -R` doubles what it touches.",
+        run: copies::metadata_only,
+    },
+    Rule {
+        id: "npm-cache",
+        severity: Warning,
+        what: "Caches of npm, yarn and pnpm",
+        why: "They speed up installs and do nothing at run time.",
+        run: places::npm_caches,
+    },
+    Rule {
+        id: "package-lists",
+        severity: Warning,
+        what: "Lists and caches of apt, apk, dnf, yum, zypper and pacman",
+        why: "They are out of date tomorrow, and fetched again by whoever installs something.",
+        run: places::package_lists,
+    },
+    Rule {
+        id: "parent-replaced",
+        severity: Warning,
+        what: "A layer that writes below a path that is a link or a file in the layers under it",
+        why: "Engines disagree on what the image then holds.",
+        run: oddities::parent_replaced,
+    },
+    Rule {
+        id: "pip-cache",
+        severity: Warning,
+        what: "Caches of pip, uv, poetry and pipenv",
+        why: "They speed up installs and do nothing at run time.",
+        run: places::pip_caches,
+    },
+    Rule {
+        id: "runs-as-root",
+        severity: Warning,
+        what: "An image that sets no user, or root",
+        why: "Whoever breaks out of the program is root in the container.",
+        run: privileges::root,
+    },
+    Rule {
+        id: "secret-by-name",
+        severity: Error,
+        what: "Files named as secrets usually are, in any layer, hidden ones too",
+        why: "Whoever can pull the image can read every layer of it.",
+        run: secrets::by_name,
+    },
+    Rule {
+        id: "set-uid",
+        severity: Info,
+        what: "Set-uid and set-gid programs",
+        why: "They run with their owner's rights; few containers need any.",
+        run: privileges::set_id,
+    },
+    Rule {
+        id: "sparse-lastlog",
+        severity: Warning,
+        what: "A lastlog or faillog blown up by a high user number",
+        why: "It has a slot for every number up to the highest: gigabytes once it is unpacked without its holes.",
+        run: logs::lastlog,
+    },
+    Rule {
+        id: "unchanged-copy",
+        severity: Warning,
+        what: "Files that a later layer stores again without a change",
+        why: "A layer holds whole files: copying what is there already doubles it.",
+        run: copies::unchanged,
+    },
+    Rule {
+        id: "unknown-entry-type",
+        severity: Warning,
+        what: "Entries of a type that no engine unpacks",
+        why: "What they hold is not in the container.",
+        run: oddities::unknown_type,
+    },
+    Rule {
+        id: "vcs-folder",
+        severity: Warning,
+        what: "Folders of git, Subversion, Mercurial and Bazaar",
+        why: "They hold all of the history, with whatever was once committed.",
+        run: places::version_control,
+    },
+];

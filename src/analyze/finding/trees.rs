@@ -1,0 +1,125 @@
+//! Whole directories that the image has twice.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::Found;
+use super::facts::Facts;
+use crate::analyze::{FileType, Stat};
+use crate::model::LayerPath;
+use crate::tree::{Item, NodeId, Tree};
+
+/// Smaller trees aren't worth a word, in bytes.
+const LEAST: u64 = 64 << 10;
+
+/// A directory's content: names, types, data and links of all that is below it, whoever owns it.
+#[derive(Clone, Copy)]
+struct Content {
+    digest: blake3::Hash,
+    bytes: u64,
+    files: u64,
+}
+
+/// Finds equal directories; of nested ones only the outermost.
+pub(super) fn identical(facts: &Facts<'_>) -> Vec<Found> {
+    let tree = facts.subject.tree;
+    let dirs: Vec<Item<'_>> = tree.walk().filter(|item| item.node.is_dir()).collect();
+    let contents = contents(tree, &dirs);
+    let mut groups: BTreeMap<[u8; 32], Vec<usize>> = BTreeMap::new();
+    for (at, dir) in dirs.iter().enumerate() {
+        let content = contents[&dir.id];
+        if content.bytes >= LEAST {
+            groups.entry(*content.digest.as_bytes()).or_default().push(at);
+        }
+    }
+    groups.retain(|_, copies| copies.len() > 1);
+    let inner = inside_of(tree, &dirs, &groups);
+    let outermost = groups.values().map(|copies| outermost(copies, &dirs, &inner));
+    let repeated = outermost.filter(|copies| copies.len() > 1);
+    repeated.map(|copies| found(facts, &copies, contents[&copies[0].id])).collect()
+}
+
+/// What is in each directory. Walks give parents first, so this goes backwards.
+fn contents(tree: &Tree, dirs: &[Item<'_>]) -> HashMap<NodeId, Content> {
+    let mut contents = HashMap::with_capacity(dirs.len());
+    for dir in dirs.iter().rev() {
+        let mut hasher = blake3::Hasher::new();
+        let (mut bytes, mut files) = (0, 0);
+        for (name, id) in dir.node.children() {
+            hasher.update(&(name.len() as u64).to_le_bytes()).update(name);
+            match contents.get(&id) {
+                Some(Content { digest, bytes: b, files: f }) => {
+                    hasher.update(b"d").update(digest.as_bytes());
+                    (bytes, files) = (bytes + b, files + f);
+                }
+                None => {
+                    hasher.update(b"f").update(leaf(tree, id).as_bytes());
+                    (bytes, files) = (bytes + own_bytes(tree, id), files + 1);
+                }
+            }
+        }
+        contents.insert(dir.id, Content { digest: hasher.finalize(), bytes, files });
+    }
+    contents
+}
+
+fn leaf(tree: &Tree, id: NodeId) -> blake3::Hash {
+    let stat = Stat::of(tree, tree.node(id));
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(stat.kind.name().as_bytes());
+    if let Some(content) = stat.content {
+        hasher.update(&content.0);
+    }
+    if let Some(target) = stat.link {
+        hasher.update(target);
+    }
+    if let Some((major, minor)) = stat.device {
+        hasher.update(&major.to_le_bytes()).update(&minor.to_le_bytes());
+    }
+    hasher.finalize()
+}
+
+/// A file with several names costs its bytes once: it isn't counted, and trees made of hard links aren't copies.
+fn own_bytes(tree: &Tree, id: NodeId) -> u64 {
+    let node = tree.node(id);
+    let stat = Stat::of(tree, node);
+    if stat.kind == FileType::File && tree.names(node) == 1 { stat.file_bytes } else { 0 }
+}
+
+/// The directories that lie in one that is repeated itself.
+fn inside_of(tree: &Tree, dirs: &[Item<'_>], groups: &BTreeMap<[u8; 32], Vec<usize>>) -> HashSet<NodeId> {
+    let repeated = groups.values().flatten().map(|&at| dirs[at].node);
+    repeated.flat_map(|node| node.children()).map(|(_, id)| id).filter(|&id| tree.node(id).is_dir()).collect()
+}
+
+/// The copies that lie in nothing that is repeated, and one of the others: it stands for its equals.
+fn outermost<'d, 't>(copies: &[usize], dirs: &'d [Item<'t>], inner: &HashSet<NodeId>) -> Vec<&'d Item<'t>> {
+    let copies = copies.iter().map(|&at| &dirs[at]);
+    let (inside, mut outside): (Vec<_>, Vec<_>) = copies.partition(|dir| inner.contains(&dir.id));
+    if !outside.is_empty() {
+        outside.extend(inside.first());
+    }
+    outside.sort_by(|a, b| a.path.cmp(&b.path));
+    outside
+}
+
+fn found(facts: &Facts<'_>, copies: &[&Item<'_>], content: Content) -> Found {
+    let further = copies.len() as u64 - 1;
+    let layer = copies.iter().map(|dir| dir.node.layer).max();
+    let paths: Vec<String> = copies.iter().take(3).map(|dir| dir.path.display()).collect();
+    let more = if copies.len() > 3 { format!(" and {} more", copies.len() - 3) } else { String::new() };
+    let layers: HashSet<u32> = copies.iter().map(|dir| dir.node.layer).collect();
+    let spread = if layers.len() == 1 { "in one layer" } else { "in several layers" };
+    let latest = layer.map(|layer| facts.layer(layer)).unwrap_or_default();
+    Found {
+        message: format!(
+            "the same directory {} times, {spread}: {}{more}; the latest from {latest}",
+            copies.len(),
+            paths.join(", ")
+        ),
+        path: copies.last().map(|dir| dir.path.clone()).or_else(|| Some(LayerPath::root())),
+        layer,
+        files: content.files * further,
+        bytes: content.bytes * further,
+        fix: "keep one, and make the others symbolic links".into(),
+    }
+}
