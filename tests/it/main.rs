@@ -12,3 +12,4 @@ mod support;
 mod fixtures;
 mod harness;
 mod layering;
+mod properties;

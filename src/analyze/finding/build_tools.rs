@@ -55,7 +55,7 @@ fn is_to_build_on(facts: &Facts<'_>) -> bool {
     let program = words().next().map(|word| word.rsplit('/').next().unwrap_or(word));
     match program {
         None => true,
-        Some(name) => words().count() == 1 && PROMPTS.iter().any(|prompt| name == *prompt),
+        Some(name) => words().count() == 1 && PROMPTS.contains(&name),
     }
 }
 
