@@ -30,7 +30,7 @@ fn visible_bytes(tree: &Tree) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The union, and every file's fate, are what a model says that has a map of paths and nothing clever.
     #[test]
