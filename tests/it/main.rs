@@ -9,6 +9,7 @@
 
 mod support;
 
+mod dive;
 mod fixtures;
 mod harness;
 mod layering;

@@ -128,11 +128,12 @@ fn find(facts: &Facts<'_>, places: &'static [Place]) -> Vec<Found> {
 fn kind_of(folder: &LayerPath, places: &[Place]) -> Option<usize> {
     let path = [b"/", folder.as_bytes(), b"/"].concat();
     places.iter().position(|place| match place.at.strip_prefix('/') {
-        Some(from_root) => folder.starts_with(&LayerPath::from(from_root)),
-        None => contains(&path, format!("/{}/", place.at).as_bytes()),
+        Some(from_root) => begins_with(&path[1..], from_root),
+        None => (0..path.len()).any(|at| path[at] == b'/' && begins_with(&path[at + 1..], place.at)),
     })
 }
 
-fn contains(path: &[u8], part: &[u8]) -> bool {
-    path.windows(part.len()).any(|window| window == part)
+/// Whether the first names of a path, which ends in a slash, are these.
+fn begins_with(path: &[u8], names: &str) -> bool {
+    path.strip_prefix(names.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
 }

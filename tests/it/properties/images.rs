@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Up to four layers, lowest first.
-pub(super) fn layers() -> impl Strategy<Value = Vec<LayerIndex>> {
+pub(crate) fn layers() -> impl Strategy<Value = Vec<LayerIndex>> {
     vec(vec(entry(), 0..8).prop_map(layer), 0..5)
 }
 

@@ -1,6 +1,6 @@
 //! Laws that hold for every image, tried on random small ones.
 
-mod images;
+pub(crate) mod images;
 mod naive;
 
 use std::collections::BTreeSet;
