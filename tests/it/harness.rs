@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::support::compress::{Packing, gzip};
 use crate::support::layout::{docker_archive, old_docker_archive};
-use crate::support::{Header, ImageSpec, Layout, Sandbox, Tar, images, sha256};
+use crate::support::{Header, ImageSpec, Layout, Sandbox, Tar, image, images, sha256};
 
 /// What the `tar` crate sees in a layer, a line an entry.
 fn listing(bytes: &[u8]) -> String {
@@ -129,6 +129,28 @@ fn an_image_line_by_line() {
     [{"created":"2024-01-01T00:00:00Z","created_by":"base"},
     {"created":"2024-01-01T00:00:00Z","created_by":"USER app","empty_layer":true},
     {"created":"2024-01-01T00:00:00Z","created_by":"zstd"}]
+    "#);
+}
+
+#[test]
+fn parents_are_written_as_they_were_last_described() {
+    let image = image(
+        r#"
+        image test
+        parents
+        layer "one"
+          dir /a 700 owner=1:2
+          file /a/b/c
+        layer "two"
+          whiteout /a/b/c
+          file /a/b/d
+        "#,
+    );
+    insta::assert_snapshot!(listing(&image.layers[1].tar), @r#"
+    Directory a/ 0700 1:2 1704067200 ""
+    Directory a/b/ 0755 0:0 1704067200 ""
+    Regular a/b/.wh.c 0644 0:0 1704067200 ""
+    Regular a/b/d 0644 0:0 1704067200 ""
     "#);
 }
 

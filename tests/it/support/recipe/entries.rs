@@ -39,8 +39,25 @@ impl Open {
             b'3' | b'4' => header.device = couple(line, &line.text(line.words.len() - 1)),
             _ => {}
         }
+        self.put_parents(&header);
         self.put_pax(line, &header);
         self.tar.entry(&header, &data.unwrap_or_default());
+    }
+
+    /// The directories above an entry, outermost first, where the recipe asks for them and the layer lacks them.
+    fn put_parents(&mut self, header: &Header) {
+        let Some(dirs) = &mut self.dirs else { return };
+        let slashes = header.name.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(i, _)| i + 1);
+        for name in slashes.map(|end| &header.name[..end]).filter(|name| *name != header.name) {
+            if self.written.insert(name.to_vec()) {
+                let dir = dirs.entry(name.to_vec()).or_insert_with(|| Header::dir(name));
+                self.tar.entry(dir, b"");
+            }
+        }
+        if header.flag == b'5' {
+            self.written.insert(header.name.clone());
+            dirs.insert(header.name.clone(), header.clone());
+        }
     }
 
     /// What a plain header cannot say: extended attributes, and names longer than 100 bytes.

@@ -41,18 +41,19 @@
 //!
 //! Words with blanks, quotes or bytes of no meaning stand in double quotes, with `\n \t \r \0 \\ \" \xNN`.
 //! Paths begin with a slash, which the tar does not have; `raw` at the end of a line keeps the name as it is written.
-//! Entries stand in the tar in the order of the lines. Nothing is added: parents exist if a line says so.
+//! Entries stand in the tar in the order of the lines. Nothing is added: parents exist if a line says so. After a line
+//! `parents`, layers get what builders write: the directories above each entry, as they were last described.
 
 mod entries;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::compress::Packing;
 use super::image::{ImageSpec, LayerSpec};
-use super::tar_writer::{MTIME, Tar};
+use super::tar_writer::{Header, MTIME, Tar};
 use words::{Line, lines};
 
 /// The images of a recipe, without its stages. Panics with the line's number where it cannot be read.
@@ -87,7 +88,14 @@ struct Cook {
     trees: BTreeMap<String, Vec<Line>>,
     /// The tree that is being read.
     tree: Option<String>,
+    /// Whether layers get the directories above their entries.
+    parents: bool,
+    /// The directories of each image so far.
+    dirs: BTreeMap<String, Dirs>,
 }
+
+/// Directories by their name in a tar.
+type Dirs = BTreeMap<Vec<u8>, Header>;
 
 /// The layer that is being read.
 struct Open {
@@ -96,6 +104,10 @@ struct Open {
     tar: Tar,
     mtime: i64,
     owner: (i64, i64),
+    /// The image's directories, where the layer gets those above its entries.
+    dirs: Option<Dirs>,
+    /// Those that this layer has.
+    written: BTreeSet<Vec<u8>>,
 }
 
 impl Cook {
@@ -108,6 +120,7 @@ impl Cook {
             "image" | "stage" => self.begin(line),
             "layer" => self.begin_layer(line),
             "packing" => self.packing = Some(packing(line, &line.text(1))),
+            "parents" => self.parents = true,
             "from" => self.from(line),
             "text" => drop(self.texts.insert(line.text(1), line.heredoc.clone().unwrap_or_default())),
             "tree" => self.tree = Some(line.text(1)),
@@ -143,8 +156,11 @@ impl Cook {
         let name = line.text(1);
         let base = self.images.iter().find(|image| image.name == name);
         let base = base.unwrap_or_else(|| line.fail("no image above has this name")).clone();
+        let dirs = self.dirs.get(&name).cloned().unwrap_or_default();
         let image = self.image(line);
         *image = ImageSpec { name: image.name.clone(), platform: image.platform.clone(), ..base };
+        let name = image.name.clone();
+        self.dirs.insert(name, dirs);
     }
 
     fn begin_layer(&mut self, line: &Line) {
@@ -153,7 +169,16 @@ impl Cook {
         spec.packing = line.option("packing").map_or(usual, |name| packing(line, &name));
         spec.media_type = line.option("media-type");
         spec.diff_id = line.option("diff-id");
-        self.layer = Some(Open { created_by: line.text(1), spec, tar: Tar::new(), mtime: MTIME, owner: (0, 0) });
+        let name = self.image(line).name.clone();
+        self.layer = Some(Open {
+            created_by: line.text(1),
+            spec,
+            tar: Tar::new(),
+            mtime: MTIME,
+            owner: (0, 0),
+            dirs: self.parents.then(|| self.dirs.remove(&name).unwrap_or_default()),
+            written: BTreeSet::new(),
+        });
     }
 
     fn end_layer(&mut self) {
@@ -162,6 +187,9 @@ impl Cook {
             layer.spec.tar = layer.tar.finish();
             let image = self.images.last_mut().unwrap();
             image.push(&layer.created_by, layer.spec);
+            if let Some(dirs) = layer.dirs {
+                self.dirs.insert(image.name.clone(), dirs);
+            }
         }
     }
 }
