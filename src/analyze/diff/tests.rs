@@ -126,3 +126,12 @@ fn rows_are_no_more_than_asked_for() {
     }
     assert!(roll_up(&FileDiff::default(), 5).is_empty());
 }
+
+#[test]
+fn a_row_says_whether_others_are_below_it() {
+    let b = "file u/i/x 500 x\nfile u/i/c/12/y 400 y\nfile u/l 300 z";
+    let table = roll_up(&diff(&[""], &[b]), 10);
+    let rows: Vec<_> = table.iter().map(|row| (row.path.display(), row.rest)).collect();
+    let expected = [("/", true), ("/u", true), ("/u/i", true), ("/u/i/c/12", false)];
+    assert_eq!(rows, expected.map(|(path, rest)| (path.to_owned(), rest)));
+}

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::Found;
 use super::facts::{Facts, Group, Groups};
 use crate::model::LayerPath;
+use crate::tree::Fate;
 
 /// A kind of folder.
 struct Place {
@@ -106,14 +107,16 @@ pub(super) fn version_control(facts: &Facts<'_>) -> Vec<Found> {
     find(facts, &VERSION_CONTROL)
 }
 
-/// Visible files with bytes in them, by the layer that holds them and what they are.
+/// Files with bytes in them, by the layer that holds them and what they are. Visible ones, and those that a later
+/// layer wrote anew, as apt does with its cache; deleted ones are another rule's.
 fn find(facts: &Facts<'_>, places: &'static [Place]) -> Vec<Found> {
     let mut known: HashMap<LayerPath, Option<usize>> = HashMap::new();
     let mut groups: Groups<(u32, usize)> = Groups::new();
-    for file in facts.files.iter().filter(|file| file.entry.file_bytes() > 0) {
-        let kind = *known.entry(file.path.parent()).or_insert_with_key(|folder| kind_of(folder, places));
+    let files = facts.subject.tree.files().filter(|(_, entry, _)| entry.file_bytes() > 0);
+    for (id, entry, _) in files.filter(|(.., outcome)| matches!(outcome.fate, Fate::Visible | Fate::ContentReplaced)) {
+        let kind = *known.entry(entry.path.parent()).or_insert_with_key(|folder| kind_of(folder, places));
         if let Some(kind) = kind {
-            groups.entry((file.id.layer, kind)).or_default().add(&file.path, file.entry.file_bytes());
+            groups.entry((id.layer, kind)).or_default().add(&entry.path, entry.file_bytes());
         }
     }
     let found = groups.into_iter().map(|((layer, kind), group)| {

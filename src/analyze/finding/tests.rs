@@ -77,6 +77,8 @@ fn package_lists() {
         ("/var/cache/apt/archives/a.deb".into(), Some(1), 1, 9),
     ];
     assert_eq!(in_layers("package-lists", &["dir x", apt]), expected);
+    let rewritten = in_layers("package-lists", &["file var/cache/apt/p.bin 80 a", "file var/cache/apt/p.bin 90 b"]);
+    assert_eq!(rewritten.iter().map(|found| (found.1, found.3)).collect::<Vec<_>>(), [(Some(1), 90), (Some(0), 80)]);
     assert!(in_layers("package-lists", &[apt, "gone var/lib/apt/lists\ngone var/cache/apt"]).is_empty());
     assert!(
         in_layers("package-lists", &["file srv/var/lib/apt/lists/x 9 x\nfile var/lib/apt/listsx/a 1 a"]).is_empty()
@@ -200,6 +202,13 @@ fn identical_trees() {
     let expected = [("/srv/two".into(), Some(0), 4, 70012), ("/third".into(), Some(1), 2, 70005)];
     assert_eq!(in_layers("identical-trees", &["dir other", &third]).len(), 2);
     assert_eq!(in_layers("identical-trees", &[&twice, "file third/x 70000 x\nfile third/y 5 y"]), expected);
+    // What packages do below /usr is theirs, what is done with a copy of it elsewhere isn't.
+    let (of_packages, elsewhere) = (tree("usr/lib/x"), tree("usr/share/x"));
+    assert!(in_layers("identical-trees", &[&of_packages, &elsewhere]).is_empty());
+    assert_eq!(
+        in_layers("identical-trees", &[&of_packages, "file usr/lib/y 1 y", &tree("usr/local/x")]),
+        one("/usr/local/x", 2, 4, 70012)
+    );
     // Hard links cost nothing, other names are other trees, and small ones aren't worth a word.
     assert!(in_layers("identical-trees", &["file one/x 70000 x\nhard two/x one/x"]).is_empty());
     assert!(in_layers("identical-trees", &["file one/x 70000 x\nfile two/y 70000 x"]).is_empty());

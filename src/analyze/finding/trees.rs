@@ -34,8 +34,14 @@ pub(super) fn identical(facts: &Facts<'_>) -> Vec<Found> {
     groups.retain(|_, copies| copies.len() > 1);
     let inner = inside_of(tree, &dirs, &groups);
     let outermost = groups.values().map(|copies| outermost(copies, &dirs, &inner));
-    let repeated = outermost.filter(|copies| copies.len() > 1);
+    let repeated = outermost.filter(|copies| copies.len() > 1 && !copies.iter().all(|dir| is_distribution(&dir.path)));
     repeated.map(|copies| found(facts, &copies, contents[&copies[0].id])).collect()
+}
+
+/// Whether a path belongs to the distribution's packages, whose copies nobody else can mend.
+fn is_distribution(path: &LayerPath) -> bool {
+    let local = ["usr/local", "usr/src"].iter().any(|folder| path.starts_with(&(*folder).into()));
+    path.starts_with(&"usr".into()) && !local
 }
 
 /// What is in each directory. Walks give parents first, so this goes backwards.

@@ -87,6 +87,11 @@ proptest! {
         prop_assert_eq!(table.iter().map(|row| row.added.bytes).sum::<u64>(), totals.added.bytes);
         prop_assert_eq!(table.iter().map(|row| row.removed.names).sum::<u64>(), totals.removed.names);
 
+        for row in &table {
+            let below = table.iter().any(|other| other.path != row.path && other.path.starts_with(&row.path));
+            prop_assert_eq!(row.rest, below, "{:?}", table);
+        }
+
         let back = diff_files(&b, &a, &filter);
         prop_assert_eq!((back.added.len(), back.removed.len()), (diff.removed.len(), diff.added.len()));
         prop_assert_eq!((back.changed.len(), back.moved.len()), (diff.changed.len(), diff.moved.len()));
