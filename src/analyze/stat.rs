@@ -97,3 +97,25 @@ impl<'t> Stat<'t> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::testing::Fixture;
+
+    #[test]
+    fn every_name_of_a_file_is_the_file() {
+        let image = Fixture::new(&["file a 5 x mode=4755 uid=7 apparent=90\nlink l to", "hard d/b a"]);
+        let stat = |path: &str| {
+            let id = image.tree.get(&path.into()).expect("a name");
+            Stat::of(&image.tree, image.tree.node(id))
+        };
+        let (a, b) = (stat("a"), stat("d/b"));
+        assert_eq!((a.kind, a.size, a.file_bytes, a.meta.mode, a.layer), (FileType::File, 90, 5, 0o4755, 0));
+        assert_eq!((b.kind, b.size, b.file_bytes, b.meta.mode, b.layer), (FileType::File, 90, 5, 0o4755, 1));
+        assert!(a.inode == b.inode && a.inode.is_some() && a.content == b.content);
+        let (link, dir) = (stat("l"), stat("d"));
+        assert_eq!((link.kind, link.size, link.link, link.content), (FileType::Symlink, 2, Some(&b"to"[..]), None));
+        assert_eq!((dir.kind, dir.meta.mode, dir.inode, dir.layer), (FileType::Dir, 0o755, None, 1));
+    }
+}
