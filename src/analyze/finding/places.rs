@@ -110,29 +110,33 @@ pub(super) fn version_control(facts: &Facts<'_>) -> Vec<Found> {
 /// Files with bytes in them, by the layer that holds them and what they are. Visible ones, and those that a later
 /// layer wrote anew, as apt does with its cache; deleted ones are another rule's.
 fn find(facts: &Facts<'_>, places: &'static [Place]) -> Vec<Found> {
-    let mut known: HashMap<LayerPath, Option<usize>> = HashMap::new();
+    let mut known: HashMap<LayerPath, Option<(usize, LayerPath)>> = HashMap::new();
     let mut groups: Groups<(u32, usize)> = Groups::new();
     let files = facts.subject.tree.files().filter(|(_, entry, _)| entry.file_bytes() > 0);
     for (id, entry, _) in files.filter(|(.., outcome)| matches!(outcome.fate, Fate::Visible | Fate::ContentReplaced)) {
-        let kind = *known.entry(entry.path.parent()).or_insert_with_key(|folder| kind_of(folder, places));
-        if let Some(kind) = kind {
-            groups.entry((id.layer, kind)).or_default().add(&entry.path, entry.file_bytes());
+        let place = known.entry(entry.path.parent()).or_insert_with_key(|folder| place_of(folder, places));
+        if let Some((kind, top)) = place {
+            groups.entry((id.layer, *kind)).or_default().add(top, entry.file_bytes());
         }
     }
-    let found = groups.into_iter().map(|((layer, kind), group)| {
-        let Place { what, fix, .. } = &places[kind];
-        let message = format!("{what} {}, from {}", group.place(), facts.layer(layer));
-        let Group { files, bytes, path, .. } = group;
-        Found { message, path, layer: Some(layer), files, bytes, fix: (*fix).into() }
-    });
-    found.collect()
+    groups.into_iter().map(|((layer, kind), group)| found(facts, layer, &places[kind], group)).collect()
 }
 
-fn kind_of(folder: &LayerPath, places: &[Place]) -> Option<usize> {
+fn found(facts: &Facts<'_>, layer: u32, place: &Place, group: Group) -> Found {
+    let at = group.path.as_ref().map(LayerPath::display).unwrap_or_default();
+    let message = format!("{} in {at} ({}), from {}", place.what, group.count(), facts.layer(layer));
+    let Group { files, bytes, path, .. } = group;
+    Found { message, path, layer: Some(layer), files, bytes, fix: place.fix.into() }
+}
+
+/// The place that a folder is at or below: its number, and its own path.
+fn place_of(folder: &LayerPath, places: &[Place]) -> Option<(usize, LayerPath)> {
     let path = [b"/", folder.as_bytes(), b"/"].concat();
-    places.iter().position(|place| match place.at.strip_prefix('/') {
-        Some(from_root) => begins_with(&path[1..], from_root),
-        None => (0..path.len()).any(|at| path[at] == b'/' && begins_with(&path[at + 1..], place.at)),
+    places.iter().enumerate().find_map(|(kind, place)| {
+        let starts = if place.at.starts_with('/') { 0..1 } else { 0..path.len() };
+        let names = place.at.trim_start_matches('/');
+        let start = starts.into_iter().find(|&at| path[at] == b'/' && begins_with(&path[at + 1..], names))?;
+        Some((kind, LayerPath::clean(&path[..=start + names.len()])))
     })
 }
 

@@ -3,7 +3,7 @@
 use super::Found;
 use super::facts::{Facts, Group, Groups};
 use crate::model::LayerPath;
-use crate::tree::Outcome;
+use crate::tree::{Fate, Outcome};
 
 /// Names that are secrets wherever they stand.
 const NAMES: [&str; 20] = [
@@ -66,7 +66,7 @@ const HARMLESS_FOLDERS: [&str; 13] = [
 
 /// Looks at every file of every layer.
 pub(super) fn by_name(facts: &Facts<'_>) -> Vec<Found> {
-    let mut groups: Groups<(u32, LayerPath, Option<u32>)> = Groups::new();
+    let mut groups: Groups<(u32, LayerPath, Option<(u32, Fate)>)> = Groups::new();
     for (id, entry, outcome) in facts.subject.tree.files() {
         if entry.file_bytes() > 0 && is_secret(&entry.path) {
             let key = (id.layer, entry.path.parent(), lost(outcome));
@@ -76,18 +76,19 @@ pub(super) fn by_name(facts: &Facts<'_>) -> Vec<Found> {
     groups.into_iter().map(|((layer, _, lost), group)| found(facts, layer, lost, group)).collect()
 }
 
-/// The layer that took it out of sight.
-fn lost(outcome: Outcome) -> Option<u32> {
-    Some(outcome.by_layer).filter(|_| !outcome.is_visible())
+/// The layer that took it out of sight, and how.
+fn lost(outcome: Outcome) -> Option<(u32, Fate)> {
+    Some((outcome.by_layer, outcome.fate)).filter(|_| !outcome.is_visible())
 }
 
-fn found(facts: &Facts<'_>, layer: u32, lost: Option<u32>, group: Group) -> Found {
-    let where_now = match lost {
-        Some(by) => format!("; {} hides it, but anyone with the image can read it", facts.layer(by)),
+fn found(facts: &Facts<'_>, layer: u32, lost: Option<(u32, Fate)>, group: Group) -> Found {
+    let later = match lost {
         None => String::new(),
+        Some((by, Fate::MetadataOnly | Fate::UnchangedCopy)) => format!("; {} stores it again", facts.layer(by)),
+        Some((by, _)) => format!("; {} hides it, but anyone with the image can read it", facts.layer(by)),
     };
     Found {
-        message: format!("{} in {} looks like a secret{where_now}", group.named(), facts.layer(layer)),
+        message: format!("{} in {} looks like a secret{later}", group.named(), facts.layer(layer)),
         path: group.path,
         layer: Some(layer),
         files: group.files,

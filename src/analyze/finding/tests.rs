@@ -72,10 +72,7 @@ fn deleted() {
 #[test]
 fn package_lists() {
     let apt = "file var/lib/apt/lists/x_Packages 70 p\nfile var/lib/apt/lists/lock 0 e\nfile var/cache/apt/archives/a.deb 9 d";
-    let expected = [
-        ("/var/lib/apt/lists/x_Packages".into(), Some(1), 1, 70),
-        ("/var/cache/apt/archives/a.deb".into(), Some(1), 1, 9),
-    ];
+    let expected = [("/var/lib/apt/lists".into(), Some(1), 1, 70), ("/var/cache/apt".into(), Some(1), 1, 9)];
     assert_eq!(in_layers("package-lists", &["dir x", apt]), expected);
     let rewritten = in_layers("package-lists", &["file var/cache/apt/p.bin 80 a", "file var/cache/apt/p.bin 90 b"]);
     assert_eq!(rewritten.iter().map(|found| (found.1, found.3)).collect::<Vec<_>>(), [(Some(1), 90), (Some(0), 80)]);
@@ -87,13 +84,13 @@ fn package_lists() {
 
 #[test]
 fn language_caches() {
-    for (rule, path) in [
-        ("pip-cache", "root/.cache/pip/http/a"),
-        ("npm-cache", "home/node/.npm/_cacache/index/a"),
-        ("language-cache", "usr/local/cargo/registry/cache/a"),
-        ("language-cache", "root/.m2/repository/a.jar"),
+    for (rule, folder, file) in [
+        ("pip-cache", "root/.cache/pip", "http/a"),
+        ("npm-cache", "home/node/.npm/_cacache", "index/a"),
+        ("language-cache", "usr/local/cargo/registry", "cache/a"),
+        ("language-cache", "root/.m2/repository", "a.jar"),
     ] {
-        assert_eq!(in_layers(rule, &[&format!("file {path} 5 x")]), one(&format!("/{path}"), 0, 1, 5));
+        assert_eq!(in_layers(rule, &[&format!("file {folder}/{file} 5 x")]), one(&format!("/{folder}"), 0, 1, 5));
     }
     for (rule, path) in [
         ("pip-cache", "root/.cache/pipeline/a"),
@@ -102,6 +99,12 @@ fn language_caches() {
     ] {
         assert!(in_layers(rule, &[&format!("file {path} 5 x")]).is_empty(), "{path}");
     }
+}
+
+#[test]
+fn caches_in_several_folders_are_one_finding() {
+    let text = "file home/a/.cache/pip/x 5 x\nfile home/b/.cache/pip/y 6 y\nfile home/c/z 9 z";
+    assert_eq!(in_layers("pip-cache", &[text]), one("/home", 0, 2, 11));
 }
 
 #[test]
@@ -172,6 +175,14 @@ fn a_deleted_secret_is_still_one() {
     let findings = findings(image.subject());
     assert_eq!(findings[0].severity, Severity::Error);
     assert!(findings[0].message.ends_with("layer 1 hides it, but anyone with the image can read it"));
+    let copied = Fixture::new(&["file app/.env 5 x", "file app/.env 5 x uid=1"]);
+    let messages = super::findings(copied.subject()).into_iter().filter(|finding| finding.rule == "secret-by-name");
+    let messages: Vec<String> = messages.map(|finding| finding.message).collect();
+    let expected = [
+        "/app/.env in layer 0 looks like a secret; layer 1 stores it again",
+        "/app/.env in layer 1 looks like a secret",
+    ];
+    assert_eq!(messages, expected);
 }
 
 #[test]
