@@ -66,7 +66,7 @@ const HARMLESS_FOLDERS: [&str; 13] = [
 
 /// Looks at every file of every layer.
 pub(super) fn by_name(facts: &Facts<'_>) -> Vec<Found> {
-    let mut groups: Groups<(u32, LayerPath, Option<(u32, Fate)>)> = Groups::new();
+    let mut groups: Groups<(u32, LayerPath, Lost)> = Groups::new();
     for (id, entry, outcome) in facts.subject.tree.files() {
         if entry.file_bytes() > 0 && is_secret(&entry.path) {
             let key = (id.layer, entry.path.parent(), lost(outcome));
@@ -76,12 +76,14 @@ pub(super) fn by_name(facts: &Facts<'_>) -> Vec<Found> {
     groups.into_iter().map(|((layer, _, lost), group)| found(facts, layer, lost, group)).collect()
 }
 
-/// The layer that took it out of sight, and how.
-fn lost(outcome: Outcome) -> Option<(u32, Fate)> {
+/// The layer that took a file out of sight, and how.
+type Lost = Option<(u32, Fate)>;
+
+fn lost(outcome: Outcome) -> Lost {
     Some((outcome.by_layer, outcome.fate)).filter(|_| !outcome.is_visible())
 }
 
-fn found(facts: &Facts<'_>, layer: u32, lost: Option<(u32, Fate)>, group: Group) -> Found {
+fn found(facts: &Facts<'_>, layer: u32, lost: Lost, group: Group) -> Found {
     let later = match lost {
         None => String::new(),
         Some((by, Fate::MetadataOnly | Fate::UnchangedCopy)) => format!("; {} stores it again", facts.layer(by)),

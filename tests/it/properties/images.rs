@@ -10,7 +10,7 @@ pub(crate) fn layers() -> impl Strategy<Value = Vec<LayerIndex>> {
     vec(vec(entry(), 0..8).prop_map(layer), 0..5)
 }
 
-fn layer(entries: Vec<Entry>) -> LayerIndex {
+pub(super) fn layer(entries: Vec<Entry>) -> LayerIndex {
     let digest = Digest::Sha256([0; 32]);
     let (captured, notes) = (Vec::new(), Vec::new());
     LayerIndex { digest, stored_bytes: 0, diff_id: DiffId(digest), tar_bytes: 0, entries, captured, notes }
@@ -32,7 +32,7 @@ fn kind() -> impl Strategy<Value = EntryKind> {
 }
 
 /// One of three contents, the first of them empty.
-fn file(content: u8) -> EntryKind {
+pub(super) fn file(content: u8) -> EntryKind {
     let size = u64::from(content) * 10;
     EntryKind::File { size, apparent_size: size, content: ContentId([content; 32]), sha256: None }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod images;
 mod naive;
+mod tall;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
