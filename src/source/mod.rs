@@ -3,12 +3,16 @@
 //! A source does the least: it resolves a name to one image's verified documents, and gives each layer's blob as
 //! a plain, still unverified `Read`. Whatever is async stays behind it.
 
+mod registry;
 mod resolve;
 
 use std::io::Read;
 
+use oci_spec::distribution::Reference;
+
 use crate::model::{Descriptor, ImageRef, Manifest, Platform, ReferenceError};
 
+pub use registry::{Environment, Patience, RegistryError, RegistrySource};
 pub use resolve::ResolveError;
 
 /// Gives one image.
@@ -26,6 +30,10 @@ pub trait Source: Send + Sync {
 pub struct Options {
     /// Credentials that were given by hand, for every registry of this run.
     pub credentials: Option<Credentials>,
+    /// Where the configuration of registries is looked for.
+    pub environment: Environment,
+    /// How long to wait for a registry, and how often to ask it again.
+    pub patience: Patience,
 }
 
 /// A user name and a password or token. Its `Debug` form hides the password.
@@ -52,6 +60,9 @@ pub enum SourceError {
     /// Its documents.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// Reading a file.
     #[error("cannot read {path}: {source}")]
     Io {
@@ -69,6 +80,13 @@ pub fn locate(text: &str) -> Result<ImageRef, SourceError> {
 
 /// Opens the source of `reference`.
 pub fn open(reference: &ImageRef, options: &Options) -> Result<Box<dyn Source>, SourceError> {
-    let _ = (reference, options);
+    if let ImageRef::Registry(reference) = reference {
+        return Ok(Box::new(RegistrySource::new(reference, options)?));
+    }
     Err(ReferenceError::Empty { scheme: "", usage: "not built yet" }.into())
+}
+
+/// The tags of a repository in a registry, in the registry's order.
+pub fn tags(reference: &Reference, options: &Options) -> Result<Vec<String>, SourceError> {
+    Ok(RegistrySource::new(reference, options)?.tags()?)
 }
