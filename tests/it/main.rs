@@ -14,3 +14,5 @@ mod fixtures;
 mod harness;
 mod layering;
 mod properties;
+mod registry;
+mod registry_trouble;

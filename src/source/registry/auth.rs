@@ -14,7 +14,7 @@ use super::credentials::{Found, Login, find};
 use super::environment::Environment;
 use super::error::{RegistryError, authority, reason_of};
 use super::http::{Http, Request};
-use super::response::{body, refusal};
+use super::response::{body, refusal, start_of_body};
 use crate::source::Credentials;
 
 /// The token spec's lifetime where none is given.
@@ -104,8 +104,11 @@ impl Auth {
     }
 
     /// The error for a request that is refused although we are logged in as far as we can be.
-    pub(super) async fn denied(&self, what: &str, reason: String) -> RegistryError {
+    pub(super) async fn denied(&self, what: &str, status: u16, reason: String) -> RegistryError {
         let state = self.state.lock().await;
+        if status == 401 && state.challenge == Some(Challenge::Basic) && state.header.is_some() {
+            return self.wrong_login(&state, reason);
+        }
         let advice = match state.found() {
             Some(found) => format!("the login from {} may not pull it, or it does not exist", found.origin),
             None => format!("it does not exist, or it needs a login: `docker login {}`", self.host),
@@ -194,11 +197,10 @@ impl Auth {
         }
         match response.status().as_u16() {
             400 | 401 | 403 => {
-                let reason = reason_of(&super::response::start_of_body(response).await);
-                drop(url);
+                let reason = reason_of(&start_of_body(response).await);
                 Err(match state.found() {
                     Some(_) => self.wrong_login(state, reason),
-                    None => self.anonymous(&what, reason),
+                    None => self.anonymous(reason),
                 })
             }
             _ => Err(refusal(response, &what, &authority(&url)).await),
@@ -208,13 +210,13 @@ impl Auth {
     fn wrong_login(&self, state: &State, reason: String) -> RegistryError {
         match state.found() {
             Some(found) => RegistryError::Login { host: self.host.clone(), origin: found.origin.clone(), reason },
-            None => self.anonymous("that", reason),
+            None => self.anonymous(reason),
         }
     }
 
-    fn anonymous(&self, what: &str, reason: String) -> RegistryError {
+    fn anonymous(&self, reason: String) -> RegistryError {
         let advice = format!("it needs a login: `docker login {}`", self.host);
-        RegistryError::Denied { what: what.into(), host: self.host.clone(), reason, advice }
+        RegistryError::Denied { what: self.repository.clone(), host: self.host.clone(), reason, advice }
     }
 
     fn unusable(&self, reason: String) -> RegistryError {

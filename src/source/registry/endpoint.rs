@@ -9,7 +9,7 @@ use super::auth::Auth;
 use super::certs::has_folder;
 use super::conf::Location;
 use super::environment::Environment;
-use super::error::{RegistryError, reason_of};
+use super::error::{RegistryError, authority, reason_of};
 use super::http::{Answer, Http, Request, is_loopback};
 use super::response::{body, refusal, start_of_body};
 use super::retry::Patience;
@@ -106,7 +106,11 @@ impl Endpoint {
             200 | 206 => Ok(answer.response),
             401 | 403 if !answer.foreign => {
                 let reason = reason_of(&start_of_body(answer.response).await);
-                Err(self.auth.denied(request.what, reason).await)
+                Err(self.auth.denied(request.what, status, reason).await)
+            }
+            _ if answer.foreign => {
+                let host = authority(answer.response.url());
+                Err(refusal(answer.response, request.what, &host).await)
             }
             _ => Err(refusal(answer.response, request.what, &self.location.host).await),
         }
