@@ -30,7 +30,7 @@ impl Compression {
     }
 
     /// The decoder; bytes that follow the compressed data are an error, as they are to the engines.
-    pub(super) fn decoder<'r>(self, blob: impl BufRead + 'r) -> io::Result<Box<dyn Read + 'r>> {
+    pub(crate) fn decoder<'r>(self, blob: impl BufRead + 'r) -> io::Result<Box<dyn Read + 'r>> {
         Ok(match self {
             Self::None => Box::new(blob),
             Self::Gzip => Box::new(MultiGzDecoder::new(blob)),

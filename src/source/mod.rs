@@ -3,15 +3,32 @@
 //! A source does the least: it resolves a name to one image's verified documents, and gives each layer's blob as
 //! a plain, still unverified `Read`. Whatever is async stays behind it.
 
+mod archive;
+mod archive_tar;
+mod daemon;
+mod docker_archive;
+mod files;
+mod locate;
+mod names;
+mod oci_layout;
 mod registry;
 mod resolve;
+mod spool;
 
 use std::io::Read;
 
 use oci_spec::distribution::Reference;
 
-use crate::model::{Descriptor, ImageRef, Manifest, Platform, ReferenceError};
+use crate::model::{ArchiveFormat, Descriptor, ImageRef, Manifest, Platform, ReferenceError};
+use archive_tar::TarFile;
+use files::Files;
+use oci_layout::{Layout, OciLayout};
 
+pub use daemon::DaemonError;
+pub use docker_archive::DockerArchiveError;
+pub use files::FilesError;
+pub use locate::locate;
+pub use oci_layout::LayoutError;
 pub use registry::{Environment, Patience, RegistryError, RegistrySource};
 pub use resolve::ResolveError;
 
@@ -63,27 +80,57 @@ pub enum SourceError {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// Reading a file.
-    #[error("cannot read {path}: {source}")]
-    Io {
-        /// The file or folder.
+    /// A path that leads nowhere.
+    #[error("{path}: no such file or folder")]
+    NoSuchFile {
+        /// The path.
         path: String,
-        /// What the system said.
-        source: std::io::Error,
     },
+    /// A path that leads elsewhere.
+    #[error("{path} is no image: expected a folder with `oci-layout` in it, or a .tar of an image")]
+    NotAnImage {
+        /// The path.
+        path: String,
+    },
+    /// An archive of something else.
+    #[error("{place} holds no image: it has neither index.json nor manifest.json")]
+    NoImage {
+        /// The archive.
+        place: String,
+    },
+    /// A folder or archive.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// An OCI layout.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// A docker-archive.
+    #[error(transparent)]
+    DockerArchive(#[from] DockerArchiveError),
+    /// A local engine.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
 }
 
-/// Finds what a person typed: a file or folder that is there, else a name. See design, section 3.
-pub fn locate(text: &str) -> Result<ImageRef, SourceError> {
-    Ok(text.parse()?)
-}
-
-/// Opens the source of `reference`.
+/// Opens the source of `reference`. What comes as a stream or compressed is kept in an unnamed file in `$TMPDIR`.
 pub fn open(reference: &ImageRef, options: &Options) -> Result<Box<dyn Source>, SourceError> {
-    if let ImageRef::Registry(reference) = reference {
-        return Ok(Box::new(RegistrySource::new(reference, options)?));
+    let name = reference.to_string();
+    match reference {
+        ImageRef::Registry(reference) => Ok(Box::new(RegistrySource::new(reference, options)?)),
+        ImageRef::OciLayout { dir, select } => {
+            let layout = Layout::open(Files::folder(dir)?)?;
+            Ok(Box::new(OciLayout::new(layout, name, select.clone())))
+        }
+        ImageRef::Archive { file, select, format } => {
+            archive::open(TarFile::open(file)?, name, select.clone(), *format)
+        }
+        ImageRef::Stdin => {
+            let tar = TarFile::spool("standard input".into(), std::io::stdin())?;
+            archive::open(tar, name, None, ArchiveFormat::Any)
+        }
+        ImageRef::DockerDaemon(image) => archive::of_engine(daemon::DOCKER.save(image)?, name, image),
+        ImageRef::Podman(image) => archive::of_engine(daemon::PODMAN.save(image)?, name, image),
     }
-    Err(ReferenceError::Empty { scheme: "", usage: "not built yet" }.into())
 }
 
 /// The tags of a repository in a registry, in the registry's order.

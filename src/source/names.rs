@@ -1,0 +1,64 @@
+//! Names that images have in layouts and archives, and which of them a person means.
+
+use oci_spec::distribution::Reference;
+
+/// So many names are told in an error message.
+const SHOWN: usize = 20;
+
+/// Whether two names mean the same image once Docker Hub, `library/` and `latest` are filled in.
+pub(super) fn is_same(a: &str, b: &str) -> bool {
+    let full = |name: &str| name.parse::<Reference>().ok().map(|reference| reference.whole());
+    a == b || full(a).is_some_and(|a| full(b) == Some(a))
+}
+
+/// The tag at the end of a full name: `full` of `host:5000/workshop:full`.
+pub(super) fn tag_of(name: &str) -> Option<&str> {
+    name.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.is_empty() && !tag.contains('/'))
+}
+
+/// Names for an error message: sorted, each once, not endless, no control characters.
+pub(super) fn listed(names: impl IntoIterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.into_iter().map(shown).collect();
+    names.sort();
+    names.dedup();
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    match (names.is_empty(), more) {
+        (true, _) => "none".into(),
+        (_, 0) => names.join(", "),
+        _ => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+/// Something that others wrote, fit for a message.
+pub(super) fn shown(text: impl AsRef<str>) -> String {
+    text.as_ref().chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_in_full() {
+        assert!(is_same("python:3.11", "docker.io/library/python:3.11"));
+        assert!(is_same("python", "python:latest"));
+        assert!(is_same("not a name", "not a name"));
+        assert!(!is_same("localhost/python:3.11", "python:3.11"));
+        assert!(!is_same("not a name", "neither is this"));
+    }
+
+    #[test]
+    fn tags_end_names() {
+        assert_eq!(tag_of("localhost:5000/workshop:full"), Some("full"));
+        assert_eq!(tag_of("localhost:5000/workshop"), None);
+        assert_eq!(tag_of("full"), None);
+    }
+
+    #[test]
+    fn lists_are_short_and_printable() {
+        assert_eq!(listed([]), "none");
+        assert_eq!(listed(["b", "a\n", "b"].map(str::to_owned)), "a\u{fffd}, b");
+        assert!(listed((0..25).map(|n| format!("{n:02}"))).ends_with("18, 19 and 5 more"));
+    }
+}
