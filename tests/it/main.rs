@@ -15,4 +15,5 @@ mod harness;
 mod layering;
 mod properties;
 mod registry;
+mod registry_real;
 mod registry_trouble;

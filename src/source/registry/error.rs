@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use reqwest::Url;
+use rustls::CertificateError;
 use serde::Deserialize;
 
 use crate::model::Digest;
@@ -204,13 +205,18 @@ impl RegistryError {
     /// From the HTTP client's error. Its URL is not shown: it may be signed.
     pub(super) fn transport(what: &str, host: &str, error: reqwest::Error) -> Self {
         let error = error.without_url();
-        let certificate = is_certificate(&error);
-        let mut reason = if error.is_timeout() { "no answer in time".to_owned() } else { root(&error) };
-        if certificate {
-            let hint = "; a CA of your own goes into certs.d or SSL_CERT_FILE";
-            reason.push_str(hint);
-        }
-        Self::Transport { what: what.into(), host: host.into(), reason, permanent: certificate }
+        let certificate = certificate(&error).map(|problem| match problem {
+            // The latter is what a certificate gets that signs itself.
+            CertificateError::UnknownIssuer | CertificateError::Other(_) => format!(
+                "its certificate is not signed by a CA that is trusted here: put it into \
+                 ~/.config/containers/certs.d/{host}/ca.crt, or its file's name into SSL_CERT_FILE"
+            ),
+            _ => root(&error),
+        });
+        let permanent = certificate.is_some();
+        let other = || if error.is_timeout() { "no answer in time".to_owned() } else { root(&error) };
+        let reason = certificate.unwrap_or_else(other);
+        Self::Transport { what: what.into(), host: host.into(), reason, permanent }
     }
 }
 
@@ -223,18 +229,17 @@ fn root(error: &dyn Error) -> String {
     one_line(&last.to_string())
 }
 
-/// Whether the other side's certificate was refused.
-fn is_certificate(error: &(dyn Error + 'static)) -> bool {
+/// Why the other side's certificate was refused, if it was. An `io::Error` hides what it wraps from `source`.
+fn certificate<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
     let mut next = Some(error);
     while let Some(error) = next {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
-        let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
-            return true;
+        if let Some(rustls::Error::InvalidCertificate(problem)) = error.downcast_ref() {
+            return Some(problem);
         }
-        next = error.source();
+        let inner = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
+        next = inner.map_or_else(|| error.source(), |inner| Some(inner));
     }
-    false
+    None
 }
 
 fn later(wait: Option<Duration>) -> String {
