@@ -71,7 +71,7 @@ pub(super) fn find(host: &str, repository: &str, environment: &Environment) -> R
     for file in files(environment) {
         let Some(text) = read(&file)? else { continue };
         let parsed: AuthFile = serde_json::from_str(&text).map_err(|error| broken(&file, shape(&error)))?;
-        if let Some(found) = parsed.login(host, repository, &file)? {
+        if let Some(found) = parsed.login(host, repository, &file, environment)? {
             return Ok(Some(found));
         }
     }
@@ -96,18 +96,24 @@ fn files(environment: &Environment) -> Vec<PathBuf> {
 }
 
 impl AuthFile {
-    fn login(&self, host: &str, repository: &str, file: &Path) -> Result<Option<Found>, RegistryError> {
+    fn login(
+        &self,
+        host: &str,
+        repository: &str,
+        file: &Path,
+        environment: &Environment,
+    ) -> Result<Option<Found>, RegistryError> {
         if let Some(name) = hosts(host).into_iter().find_map(|host| self.cred_helpers.get(host)) {
-            return helper::ask(name, server(host));
+            return helper::ask(name, server(host), environment);
         }
         if let Some(entry) = self.entry(host, repository) {
             let origin = file.display().to_string();
             return Ok(entry.login(file)?.map(|login| Found { login, origin }));
         }
-        if self.creds_store.is_empty() || !helper::is_installed(&self.creds_store) {
-            return Ok(None);
+        match self.creds_store.as_str() {
+            "" => Ok(None),
+            store => helper::ask_store(store, server(host), environment),
         }
-        helper::ask(&self.creds_store, server(host))
     }
 
     /// The entry of the longest key: `host/a/b`, `host/a`, `host`, then Docker's `https://host/v1/`.

@@ -100,3 +100,36 @@ fn a_store_that_is_not_installed_is_passed_over_but_a_named_helper_is_not() {
     let said = ask(r#"{"credHelpers":{"h.example":"../x"}}"#, "h.example", "x");
     assert!(said.contains("no slash"), "{said}");
 }
+
+/// A helper that knows Docker Hub, an identity token, nothing, and failure.
+#[cfg(unix)]
+#[test]
+fn helpers_are_asked_by_the_server_name_that_docker_uses() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = TempDir::new().unwrap();
+    let program = dir.path().join("docker-credential-ours");
+    let script = r#"#!/bin/sh
+read -r server
+case "$1 $server" in
+"get https://index.docker.io/v1/") echo '{"ServerURL":"x","Username":"hub","Secret":"pw"}' ;;
+"get token.example") echo '{"Username":"<token>","Secret":"tok"}' ;;
+"get odd.example") echo '{"Username":' ;;
+"get broken.example") echo "keychain is locked"; exit 1 ;;
+*) echo "credentials not found in native keychain"; exit 1 ;;
+esac
+"#;
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let file = dir.path().join("config.json");
+    std::fs::write(&file, r#"{"auths":{"token.example":{}},"credsStore":"ours","credHelpers":{"h.example":"ours"}}"#)
+        .unwrap();
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let environment = Environment::bare("/nonexistent").with("REGISTRY_AUTH_FILE", &file).with("PATH", path);
+    let ask = |host: &str| show(find(host, "a/b", &environment));
+    assert_eq!(ask("docker.io"), "hub:pw");
+    assert_eq!(ask("token.example"), "token tok");
+    assert_eq!(ask("h.example"), "anonymous");
+    assert_eq!(ask("other.example"), "anonymous");
+    assert_eq!(ask("broken.example"), "cannot use docker-credential-ours: it failed: keychain is locked");
+    assert_eq!(ask("odd.example"), "cannot use docker-credential-ours: its answer is not the JSON that helpers give");
+}

@@ -169,7 +169,9 @@ fn bases(location: &Location, environment: &Environment) -> Result<Vec<Url>, Reg
         "docker.io" | "index.docker.io" => "registry-1.docker.io",
         host => host,
     };
-    let bad = |reason: String| RegistryError::Address { text: location.host.clone(), reason };
+    // Someone may have written a password before an @.
+    let shown = host.rsplit('@').next().unwrap_or_default();
+    let bad = |reason: String| RegistryError::Address { text: shown.into(), reason };
     let base = |scheme: &str| Url::parse(&format!("{scheme}://{host}/")).map_err(|error| bad(error.to_string()));
     let (https, http) = (base("https")?, base("http")?);
     if https.path() != "/" || !https.username().is_empty() || https.password().is_some() || https.query().is_some() {
@@ -232,7 +234,8 @@ mod tests {
         assert_eq!(schemes("quay.io", true), "https://quay.io/ http://quay.io/");
         assert_eq!(schemes("localhost:5000", false), "http://localhost:5000/ https://localhost:5000/");
         for odd in ["user:pw@quay.io", "quay.io?x", "a b", ":5000"] {
-            assert!(schemes(odd, false).contains("is no address"), "{odd}: {}", schemes(odd, false));
+            let said = schemes(odd, false);
+            assert!(said.contains("is no address") && !said.contains("pw"), "{odd}: {said}");
         }
     }
 }

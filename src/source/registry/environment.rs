@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// The variables that are looked at.
 const NAMES: &[&str] = &[
     "HOME",
+    "PATH",
     "DOCKER_CONFIG",
     "REGISTRY_AUTH_FILE",
     "XDG_RUNTIME_DIR",
@@ -53,6 +54,13 @@ impl Environment {
     /// `$HOME/name`.
     pub(super) fn home(&self, name: &str) -> Option<PathBuf> {
         Some(self.path("HOME")?.join(name))
+    }
+
+    /// A program on `$PATH`.
+    pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        let path = self.variables.get("PATH")?;
+        std::env::split_paths(path).map(|dir| dir.join(&file)).find(|file| file.is_file())
     }
 
     /// `/etc`.

@@ -1,12 +1,13 @@
 //! Credential helpers: `docker-credential-NAME get`, as github.com/docker/docker-credential-helpers defines it.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
 use super::credentials::{Found, Login};
+use super::environment::Environment;
 use super::error::{RegistryError, one_line};
 use crate::source::Credentials;
 
@@ -20,25 +21,24 @@ struct Answer {
     secret: String,
 }
 
-/// Whether the helper is on `$PATH`. A `credsStore` that is not (Docker Desktop's, seen from elsewhere) must not keep
-/// anyone from public images.
-pub(super) fn is_installed(name: &str) -> bool {
-    let Some(path) = std::env::var_os("PATH") else { return false };
-    let installed = std::env::split_paths(&path).any(|dir: PathBuf| dir.join(program(name)).is_file());
-    if !installed {
+/// Asks a `credsStore`, if it is there: Docker Desktop's, seen from elsewhere, must keep nobody from public images.
+pub(super) fn ask_store(name: &str, server: &str, environment: &Environment) -> Result<Option<Found>, RegistryError> {
+    if environment.program(&program(name)).is_none() {
         tracing::warn!("{} is not installed: going on without credentials", program(name));
+        return Ok(None);
     }
-    installed
+    ask(name, server, environment)
 }
 
 /// Asks for the login of a server. `None` where the helper knows none.
-pub(super) fn ask(name: &str, server: &str) -> Result<Option<Found>, RegistryError> {
+pub(super) fn ask(name: &str, server: &str, environment: &Environment) -> Result<Option<Found>, RegistryError> {
     let program = program(name);
     let fail = |reason: String| RegistryError::Config { path: program.clone(), reason };
     if name.contains(['/', '\\']) {
         return Err(fail("a helper's name has no slash".into()));
     }
-    let (output, success) = run(&program, server).map_err(|error| fail(error.to_string()))?;
+    let file = environment.program(&program).ok_or_else(|| fail("it is not on $PATH".into()))?;
+    let (output, success) = run(&file, server).map_err(|error| fail(error.to_string()))?;
     if success {
         let answer: Answer =
             serde_json::from_slice(&output).map_err(|_| fail("its answer is not the JSON that helpers give".into()))?;
@@ -52,7 +52,7 @@ pub(super) fn ask(name: &str, server: &str) -> Result<Option<Found>, RegistryErr
 }
 
 /// Its standard output, and whether it succeeded. It keeps our standard error: it may have to ask for a passphrase.
-fn run(program: &str, server: &str) -> std::io::Result<(Vec<u8>, bool)> {
+fn run(program: &Path, server: &str) -> std::io::Result<(Vec<u8>, bool)> {
     let mut child = Command::new(program).arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         match stdin.write_all(server.as_bytes()) {
