@@ -45,7 +45,7 @@ pub trait Source: Send + Sync {
 /// What a source may need to know beside the name.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Credentials that were given by hand, for every registry of this run.
+    /// Credentials that were given by hand, for every registry of this run, but not for mirrors of it.
     pub credentials: Option<Credentials>,
     /// Where the configuration of registries is looked for.
     pub environment: Environment,

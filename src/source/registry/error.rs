@@ -48,7 +48,7 @@ pub enum RegistryError {
         host: String,
         /// What happened.
         reason: String,
-        /// Whether asking again is pointless (a certificate that is not trusted).
+        /// Whether asking again is pointless (a certificate that is not trusted, a host that does not exist).
         permanent: bool,
     },
     /// An answer that is neither the thing nor one of the refusals below.
@@ -213,7 +213,9 @@ impl RegistryError {
             ),
             _ => root(&error),
         });
-        let permanent = certificate.is_some();
+        // A name that does not exist won't in a second; a name server that is busy may answer then.
+        let unknown = error.is_dns() && !root(&error).contains("emporary");
+        let permanent = certificate.is_some() || unknown;
         let other = || if error.is_timeout() { "no answer in time".to_owned() } else { root(&error) };
         let reason = certificate.unwrap_or_else(other);
         Self::Transport { what: what.into(), host: host.into(), reason, permanent }
