@@ -15,5 +15,6 @@ pub mod blob;
 pub mod index;
 pub mod model;
 pub mod scan;
+pub mod serve;
 pub mod source;
 pub mod tree;

@@ -57,7 +57,7 @@ pub enum DockerArchiveError {
         available: String,
     },
     /// There are several, and none was asked for.
-    #[error("{place} has several images; add one of these names to it: {available}")]
+    #[error("{place} has several images, choose one by its name: {available}")]
     Several {
         /// The archive.
         place: String,
@@ -111,6 +111,11 @@ impl Item {
     /// Its names, as `docker.io/library/python:3.11` or `python:3.11`.
     pub(crate) fn names(&self) -> &[String] {
         self.repo_tags.as_deref().unwrap_or_default()
+    }
+
+    /// The member that has its config.
+    pub(crate) fn config(&self) -> &str {
+        &self.config
     }
 
     fn layers(&self) -> &[String] {

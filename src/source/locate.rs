@@ -38,11 +38,18 @@ fn at(path: &str, select: Option<&str>) -> Option<ImageRef> {
     if path.is_empty() {
         return None;
     }
-    if Path::new(path).join("oci-layout").is_file() {
-        return Some(ImageRef::OciLayout { dir: path.into(), select });
+    is_there(Path::new(path)).then(|| match Path::new(path).is_dir() {
+        true => ImageRef::OciLayout { dir: path.into(), select },
+        false => ImageRef::Archive { file: path.into(), select, format: ArchiveFormat::Any },
+    })
+}
+
+/// Whether there is a folder with `oci-layout`, or a file that ends as archives do.
+pub(super) fn is_there(path: &Path) -> bool {
+    if path.is_dir() {
+        return path.join("oci-layout").is_file();
     }
-    let archive = is_archive(path) && Path::new(path).exists() && !Path::new(path).is_dir();
-    archive.then(|| ImageRef::Archive { file: path.into(), select, format: ArchiveFormat::Any })
+    path.exists() && path.to_str().is_some_and(is_archive)
 }
 
 /// Whether it can be nothing but a path. A folder's tag is not told from its name where the folder is missing.

@@ -14,6 +14,7 @@ mod oci_layout;
 mod registry;
 mod resolve;
 mod spool;
+mod stored;
 
 use std::io::Read;
 
@@ -22,15 +23,20 @@ use oci_spec::distribution::Reference;
 use crate::model::{ArchiveFormat, Descriptor, ImageRef, Manifest, Platform, ReferenceError};
 use archive_tar::TarFile;
 use files::Files;
-use oci_layout::{Layout, OciLayout};
+use oci_layout::OciLayout;
 
 pub use daemon::DaemonError;
+pub(crate) use docker_archive::DockerArchive;
 pub use docker_archive::DockerArchiveError;
 pub use files::FilesError;
+pub(crate) use files::Part;
 pub use locate::locate;
 pub use oci_layout::LayoutError;
+pub(crate) use oci_layout::{Layout, names};
 pub use registry::{Environment, Patience, RegistryError, RegistrySource};
 pub use resolve::ResolveError;
+pub(crate) use resolve::{MAX_MANIFEST, sha256, verify};
+pub(crate) use stored::Stored;
 
 /// Gives one image.
 pub trait Source: Send + Sync {

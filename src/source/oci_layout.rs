@@ -54,7 +54,7 @@ pub enum LayoutError {
         available: String,
     },
     /// There are several, and none was asked for.
-    #[error("{place} has several images; add one of these names to it: {available}")]
+    #[error("{place} has several images, choose one by its name: {available}")]
     Several {
         /// The layout.
         place: String,
@@ -113,7 +113,7 @@ impl Layout {
 
     /// The descriptors that are meant: several of one name are one image for several platforms. `select` is a tag
     /// or a full name.
-    pub(super) fn choose(&self, select: Option<&str>) -> Result<Vec<&Descriptor>, LayoutError> {
+    fn choose(&self, select: Option<&str>) -> Result<Vec<&Descriptor>, LayoutError> {
         let all: Vec<&Descriptor> = self.index.iter().collect();
         let Some(select) = select else { return self.one_of(all) };
         let called = |how: fn(&str, &str) -> bool| {

@@ -9,7 +9,7 @@ use super::SourceError;
 use crate::model::{Config, Descriptor, Digest, Manifest, Platform};
 
 /// A manifest or index larger than this is refused (registries take at most 4 MiB).
-pub(super) const MAX_MANIFEST: u64 = 4 << 20;
+pub(crate) const MAX_MANIFEST: u64 = 4 << 20;
 /// A config larger than this is refused.
 pub(super) const MAX_CONFIG: u64 = 8 << 20;
 /// Indexes may nest this deep.
@@ -292,7 +292,7 @@ fn fetch(docs: &dyn Documents, kind: DocumentKind, descriptor: &Descriptor) -> R
 }
 
 /// Whether `bytes` are what `expected` says.
-pub(super) fn verify(what: &'static str, bytes: &[u8], expected: &Digest) -> Result<(), ResolveError> {
+pub(crate) fn verify(what: &'static str, bytes: &[u8], expected: &Digest) -> Result<(), ResolveError> {
     let actual = match expected {
         Digest::Sha256(_) => sha256(bytes),
         Digest::Sha512(_) => Digest::Sha512(Sha512::digest(bytes).into()),
@@ -301,6 +301,6 @@ pub(super) fn verify(what: &'static str, bytes: &[u8], expected: &Digest) -> Res
 }
 
 /// The digest of a small document.
-pub(super) fn sha256(bytes: &[u8]) -> Digest {
+pub(crate) fn sha256(bytes: &[u8]) -> Digest {
     Digest::Sha256(Sha256::digest(bytes).into())
 }
