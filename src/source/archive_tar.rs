@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tar::{Archive, Entry, EntryType};
 
 use super::files::{FilesError, Part};
+use super::names::shown;
 use super::spool;
 use crate::blob::Compression;
 use crate::model::LayerPath;
@@ -77,7 +78,7 @@ impl TarFile {
     /// The data of a member, links followed; `None` where there is no such member, or a link leads nowhere.
     pub(crate) fn member(&self, name: &str) -> Option<Part> {
         let (offset, size) = self.find(name)?;
-        Some(Part::new(format!("{name} in {}", self.place), Arc::clone(&self.file), offset, size))
+        Some(Part::new(format!("{} in {}", shown(name), self.place), Arc::clone(&self.file), offset, size))
     }
 
     fn find(&self, name: &str) -> Option<(u64, u64)> {
@@ -93,7 +94,7 @@ impl TarFile {
 
     fn index(place: String, mut file: File) -> Result<Self, FilesError> {
         let failed = |source| FilesError::Io { path: place.clone(), source };
-        let broken = |source| FilesError::Tar { path: place.clone(), source };
+        let broken = |error: io::Error| FilesError::Tar { path: place.clone(), reason: shown(error.to_string()) };
         let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
         file.rewind().map_err(failed)?;
         let mut members = HashMap::new();
@@ -102,7 +103,7 @@ impl TarFile {
             let entry = entry.map_err(broken)?;
             let (start, size) = (entry.raw_file_position(), entry.size());
             if start.checked_add(size).is_none_or(|end| end > length) {
-                let name = LayerPath::clean(&entry.path_bytes()).lossy().chars().take(MAX_NAME).collect();
+                let name = shown(LayerPath::clean(&entry.path_bytes()).lossy());
                 return Err(FilesError::Truncated { path: place, name });
             }
             if members.len() >= MAX_MEMBERS {

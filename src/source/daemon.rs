@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::archive_tar::TarFile;
 use super::names::shown;
+use super::registry::Environment;
 
 /// A local engine did not give the image.
 #[derive(Debug, thiserror::Error)]
@@ -111,17 +112,17 @@ enum Address {
 
 impl Engine {
     /// An image of the engine's store as a docker-archive, in a temporary file.
-    pub(super) fn save(self, image: &str) -> Result<TarFile, super::SourceError> {
-        let address = self.address(std::env::var(self.variable).ok().as_deref())?;
+    pub(super) fn save(self, image: &str, environment: &Environment) -> Result<TarFile, super::SourceError> {
+        let address = self.address(environment)?;
         let (runtime, response) = self.request(&address, image)?;
         let body = Body { runtime, response, chunk: Default::default() };
         Ok(TarFile::spool(format!("{image} of {}", self.name), body)?)
     }
 
     /// Where the variable says, else the first usual place that is there.
-    fn address(self, variable: Option<&str>) -> Result<Address, DaemonError> {
-        let Some(address) = variable.filter(|address| !address.is_empty()) else {
-            let own = std::env::var_os("XDG_RUNTIME_DIR").map(|dir| PathBuf::from(dir).join(self.own_socket));
+    fn address(self, environment: &Environment) -> Result<Address, DaemonError> {
+        let Some(address) = environment.text(self.variable).filter(|address| !address.is_empty()) else {
+            let own = environment.path("XDG_RUNTIME_DIR").map(|dir| dir.join(self.own_socket));
             let system = PathBuf::from(self.socket);
             let own = own.filter(|own| own.exists() && (self.command == "podman" || !system.exists()));
             return Ok(Address::Unix(own.unwrap_or(system)));
@@ -254,19 +255,21 @@ mod tests {
 
     #[test]
     fn addresses() {
-        let unix = |path: &str| Address::Unix(path.into());
-        assert_eq!(DOCKER.address(Some("unix:///x/y.sock")).expect("unix"), unix("/x/y.sock"));
-        let tcp = DOCKER.address(Some("tcp://127.0.0.1:2375/")).expect("loopback");
-        assert_eq!(tcp, Address::Tcp("127.0.0.1:2375".into()));
+        let of = |host: &str| DOCKER.address(&Environment::bare("/none").with("DOCKER_HOST", host)).ok();
+        assert_eq!(of("unix:///x/y.sock"), Some(Address::Unix("/x/y.sock".into())));
+        assert_eq!(of("tcp://127.0.0.1:2375/"), Some(Address::Tcp("127.0.0.1:2375".into())));
+        assert_eq!(of("tcp://[::1]:2375"), Some(Address::Tcp("[::1]:2375".into())));
+        assert_eq!(of(""), Some(Address::Unix(DOCKER.socket.into())));
         for refused in ["tcp://10.0.0.1:2375", "tcp://localhost:x", "ssh://u@host", "tcp://127.0.0.1.evil.org:80", "x"]
         {
-            assert!(DOCKER.address(Some(refused)).is_err(), "{refused}");
+            assert_eq!(of(refused), None, "{refused}");
         }
     }
 
     #[test]
     fn secrets_of_an_address_are_not_shown() {
-        let error = PODMAN.address(Some("ssh://me:secret@host/run/podman.sock")).expect_err("ssh");
+        let environment = Environment::bare("/none").with("CONTAINER_HOST", "ssh://me:secret@host/run/podman.sock");
+        let error = PODMAN.address(&environment).expect_err("ssh");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
 

@@ -58,12 +58,12 @@ pub enum FilesError {
         limit: u64,
     },
     /// The archive can't be taken apart.
-    #[error("{path} is no tar, or a broken one: {source}")]
+    #[error("{path} is no tar, or a broken one: {reason}")]
     Tar {
         /// The archive.
         path: String,
-        /// What is wrong.
-        source: io::Error,
+        /// What is wrong; it may repeat what stands in the archive, so it is not the error itself.
+        reason: String,
     },
     /// The archive ends too early.
     #[error("{path} is cut off: it ends within {name}")]

@@ -134,8 +134,10 @@ pub fn open(reference: &ImageRef, options: &Options) -> Result<Box<dyn Source>, 
             let tar = TarFile::spool("standard input".into(), std::io::stdin())?;
             archive::open(tar, name, None, ArchiveFormat::Any)
         }
-        ImageRef::DockerDaemon(image) => archive::of_engine(daemon::DOCKER.save(image)?, name, image),
-        ImageRef::Podman(image) => archive::of_engine(daemon::PODMAN.save(image)?, name, image),
+        ImageRef::DockerDaemon(image) => {
+            archive::of_engine(daemon::DOCKER.save(image, &options.environment)?, name, image)
+        }
+        ImageRef::Podman(image) => archive::of_engine(daemon::PODMAN.save(image, &options.environment)?, name, image),
     }
 }
 

@@ -28,6 +28,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli"]),
     ("comfy_table", &["report"]),
     ("http_auth", &["source"]),
+    ("http_body", &["serve"]),
     ("indicatif", &["cli"]),
     ("object", &["elf", "pkgdb"]),
     ("ratatui", &["tui"]),

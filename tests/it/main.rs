@@ -17,3 +17,5 @@ mod properties;
 mod registry;
 mod registry_real;
 mod registry_trouble;
+mod serve;
+mod sources;

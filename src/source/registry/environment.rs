@@ -15,9 +15,12 @@ const NAMES: &[&str] = &[
     "CONTAINERS_REGISTRIES_CONF",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
+    "DOCKER_HOST",
+    "CONTAINER_HOST",
 ];
 
-/// The part of the process's environment that says where credentials, `registries.conf` and certificates lie.
+/// The part of the process's environment that says where credentials, `registries.conf` and certificates lie, and where
+/// local engines listen.
 /// Proxies are not part of it: the HTTP client reads `HTTPS_PROXY` and its kin itself.
 #[derive(Clone, Debug)]
 pub struct Environment {
@@ -46,8 +49,13 @@ impl Environment {
         self
     }
 
+    /// A variable as text.
+    pub(in crate::source) fn text(&self, name: &str) -> Option<&str> {
+        self.variables.get(name)?.to_str()
+    }
+
     /// A variable as a path.
-    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(in crate::source) fn path(&self, name: &str) -> Option<PathBuf> {
         self.variables.get(name).map(PathBuf::from)
     }
 
