@@ -1,4 +1,5 @@
 //! What a layer costs from blob to table, and a tall image from tables to tree. `cargo bench`.
+#![expect(clippy::expect_used, reason = "a bench that cannot go on stops")]
 
 use std::hint::black_box;
 use std::io::{Cursor, Write};

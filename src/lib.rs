@@ -12,8 +12,10 @@
 
 pub mod analyze;
 pub mod blob;
+pub mod cli;
 pub mod index;
 pub mod model;
+pub mod report;
 pub mod scan;
 pub mod serve;
 pub mod source;

@@ -1,3 +1,5 @@
 //! The binary: one call.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    layerscope::cli::main()
+}

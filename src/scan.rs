@@ -8,6 +8,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::analyze::Subject;
 use crate::blob::{Claims, Pool, Verify};
 use crate::index::{self, Cache, IndexError, LayerIndex};
 use crate::model::{
@@ -23,6 +24,13 @@ pub struct Scanned {
     /// Its merged tree.
     pub tree: Tree,
     source: Option<Arc<dyn Source>>,
+}
+
+impl Scanned {
+    /// What is analysed.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject { image: &self.image, tree: &self.tree }
+    }
 }
 
 /// How to scan.

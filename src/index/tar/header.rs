@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(number(b"0000755\0"), Some(0o755));
         assert_eq!(number(b"    755 "), Some(0o755));
         assert_eq!(number(b"\0\0\0\0\0\0\0\0"), Some(0));
-        assert_eq!(number(b"\x80\0\0\0\0\0\0\x02\0\0\0\x01"), Some(0x0200_0000_01));
+        assert_eq!(number(b"\x80\0\0\0\0\0\0\x02\0\0\0\x01"), Some(0x2_0000_0001));
         assert_eq!(number(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe"), Some(-2));
         assert_eq!(number(b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), None);
         assert_eq!(number(b"9999999\0"), None);

@@ -1,0 +1,296 @@
+//! Arguments as they are typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// Reads container images layer by layer, and tells where their bytes go
+///
+/// Reads container images straight from a registry, layer by layer, and tells where their bytes go: which of them are
+/// lost, and what differs between two images. No daemon, no root, nothing is unpacked.
+#[derive(Debug, Parser)]
+#[command(name = "layerscope", version, max_term_width = 100, after_help = IMAGES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// The command line's definition, for completions, the manual and tests.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+const IMAGES: &str = "\
+An IMAGE is named as for skopeo and podman:
+  python:3.7, docker://ghcr.io/owner/name@sha256:…   in a registry (Docker Hub, if none is named)
+  oci:DIR[:TAG], oci-archive:FILE[:TAG]              an OCI layout, an archive of one
+  docker-archive:FILE[:REF]                          what `docker save` writes, of any age
+  docker-daemon:REF, podman:REF                      the local engine
+  DIR, FILE.tar, FILE.tar.gz, -                      what is there is recognised; - is standard input
+
+Exit status: 0 done, 1 a gate failed (diff --exit-code), 2 it could not be done.";
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Size, layers with the instruction that made each, lost bytes, duplicates, findings
+    #[command(visible_alias = "i")]
+    Inspect(InspectArgs),
+    /// What two images share, and what differs: layers, files, packages, configuration
+    #[command(visible_alias = "d")]
+    Diff(DiffArgs),
+    /// The merged tree, or what is at and below a path of it
+    Ls(LsArgs),
+    /// One file of the merged tree
+    Cat(CatArgs),
+    /// A read-only registry over OCI layouts and archives, for a room without a network
+    Serve(ServeArgs),
+    /// What was read before, kept to be read faster
+    Cache(CacheArgs),
+    /// Completions for a shell, on standard output
+    Completions(CompletionsArgs),
+    /// The manual page, on standard output
+    Man(ManArgs),
+}
+
+/// What every command takes.
+#[derive(Debug, ClapArgs)]
+pub(super) struct GlobalArgs {
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Messages")]
+    pub(super) color: When,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Messages")]
+    pub(super) quiet: bool,
+    /// Say what happens; twice for more
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Messages")]
+    pub(super) verbose: u8,
+    /// How to show progress: bars on a terminal, plain lines, or not at all
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto", help_heading = "Messages")]
+    pub(super) progress: ProgressArg,
+}
+
+/// Whether to do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProgressArg {
+    Auto,
+    Plain,
+    None,
+}
+
+/// How images are found and read.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Images")]
+pub(super) struct ImageArgs {
+    /// Which image of an index to take: os/arch[/variant] [default: linux on this machine's architecture]
+    #[arg(long, value_name = "PLATFORM")]
+    pub(super) platform: Option<String>,
+    /// Ask no registry: answer from the cache, or fail
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// Neither read nor write the cache
+    #[arg(long)]
+    pub(super) no_cache: bool,
+    /// Where the cache is [default: layerscope in the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "LAYERSCOPE_CACHE_DIR", hide_env_values = true)]
+    pub(super) cache_dir: Option<PathBuf>,
+    /// What to check of each layer: digest and diff ID, digest alone, nothing
+    #[arg(long, value_name = "WHAT", default_value = "full")]
+    pub(super) verify: VerifyArg,
+    /// User name for the registry, in place of what `docker login` or `podman login` keep
+    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    pub(super) username: Option<String>,
+    /// Read the password or token from standard input
+    #[arg(long, requires = "username")]
+    pub(super) password_stdin: bool,
+}
+
+/// What is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum VerifyArg {
+    Full,
+    Blob,
+    None,
+}
+
+/// Where a report goes, and in what form.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Output")]
+pub(super) struct ReportArgs {
+    /// Form of the report
+    #[arg(long, short, value_name = "FORMAT", default_value = "table")]
+    pub(super) format: FormatArg,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    /// Rows of each list [default: 10 in tables, all in JSON]
+    #[arg(long, value_name = "N", conflicts_with = "all")]
+    pub(super) top: Option<usize>,
+    /// All rows
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+/// Where output goes.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArgs {
+    /// Write to a file, whole or not at all
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FormatArg {
+    Table,
+    Json,
+    Markdown,
+}
+
+/// Forms of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListFormatArg {
+    Table,
+    Json,
+    Jsonl,
+    Markdown,
+}
+
+/// Which names count.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Files")]
+pub(super) struct FilterArgs {
+    /// Only names that match, or lie below one that does: `/app`, `*.py`, `/usr/**/*.a` (may be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(super) include: Vec<String>,
+    /// Not names that match, or lie below one that does (may be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(super) exclude: Vec<String>,
+}
+
+/// `inspect`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct InspectArgs {
+    /// The image
+    pub(super) image: String,
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
+    #[command(flatten)]
+    pub(super) images: ImageArgs,
+}
+
+/// `diff`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct DiffArgs {
+    /// The first image: what there is
+    pub(super) a: String,
+    /// The second: what it would be
+    pub(super) b: String,
+    /// End with status 1 if files, packages or configuration differ
+    #[arg(long)]
+    pub(super) exit_code: bool,
+    /// A different time alone makes a file changed
+    #[arg(long, help_heading = "Files")]
+    pub(super) times: bool,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
+    #[command(flatten)]
+    pub(super) images: ImageArgs,
+}
+
+/// `ls`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct LsArgs {
+    /// The image
+    pub(super) image: String,
+    /// Where to begin; a link to a directory is followed
+    #[arg(default_value = "/")]
+    pub(super) path: std::ffi::OsString,
+    /// Form of the list; JSON and JSON lines have each file's SHA-256
+    #[arg(long, short, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    pub(super) format: ListFormatArg,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    #[command(flatten)]
+    pub(super) images: ImageArgs,
+}
+
+/// `cat`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct CatArgs {
+    /// The image
+    pub(super) image: String,
+    /// The file; links are followed as in the container
+    pub(super) path: std::ffi::OsString,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) images: ImageArgs,
+}
+
+/// `serve`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ServeArgs {
+    /// OCI layouts, archives, and folders of these
+    #[arg(required = true, value_name = "DIR")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Address to listen on; there is no login, so anything but loopback shows the images to all who can reach it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
+    pub(super) listen: SocketAddr,
+}
+
+/// `cache`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct CacheArgs {
+    #[command(subcommand)]
+    pub(super) command: CacheCommand,
+    /// Where the cache is [default: layerscope in the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR", env = "LAYERSCOPE_CACHE_DIR", hide_env_values = true)]
+    pub(super) cache_dir: Option<PathBuf>,
+}
+
+/// What to do with the cache.
+#[derive(Debug, Subcommand)]
+pub(super) enum CacheCommand {
+    /// Print its folder
+    Dir,
+    /// Print what it holds
+    Size,
+    /// Remove what has not been used for a while
+    Prune {
+        /// Days without use after which something goes
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        days: u32,
+    },
+    /// Remove everything
+    Clean,
+}
+
+/// `completions`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ManArgs {
+    /// The page of one command
+    pub(super) command: Option<String>,
+}

@@ -1,0 +1,39 @@
+//! `layerscope cache dir|size|prune|clean`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::{CacheArgs, CacheCommand};
+use super::output::emit;
+use super::{Verdict, settings};
+use crate::index::{Cache, CacheSize};
+use crate::report::bytes;
+
+/// A day, in seconds.
+const DAY: u64 = 24 * 60 * 60;
+
+/// Tells of the cache, or removes from it.
+pub(super) fn run(args: &CacheArgs) -> anyhow::Result<Verdict> {
+    let dir = settings::cache_dir(args.cache_dir.as_deref())?;
+    let line = match args.command {
+        CacheCommand::Dir => dir.display().to_string(),
+        CacheCommand::Size => amount(Cache::open(&dir)?.size()?),
+        CacheCommand::Prune { days } => removed(prune(&dir, days)?),
+        CacheCommand::Clean => removed(Cache::open(&dir)?.clean()?),
+    };
+    emit(None, |to| writeln!(to, "{line}"))?;
+    Ok(Verdict::Done)
+}
+
+fn prune(dir: &Path, days: u32) -> anyhow::Result<CacheSize> {
+    Ok(Cache::open(dir)?.prune(Duration::from_secs(u64::from(days) * DAY))?)
+}
+
+fn amount(size: CacheSize) -> String {
+    let files = if size.files == 1 { "1 file".into() } else { format!("{} files", size.files) };
+    format!("{} in {files}", bytes(size.bytes))
+}
+
+fn removed(size: CacheSize) -> String {
+    format!("removed {}", amount(size))
+}

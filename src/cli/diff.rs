@@ -1,0 +1,27 @@
+//! `layerscope diff A B`.
+
+use anyhow::bail;
+
+use super::args::{DiffArgs, GlobalArgs};
+use super::filter::Filter;
+use super::output::emit;
+use super::{Verdict, settings};
+use crate::analyze::diff;
+use crate::report::{self, document};
+
+/// Rows of the roll-up by directory, unless told.
+const DIRECTORIES: usize = 12;
+
+/// Reads both images together, and reports what differs.
+pub(super) fn run(args: &DiffArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
+    let report = &args.report;
+    let filter = Filter::new(&args.filter)?;
+    let scanned = settings::scan(&[&args.a, &args.b], &args.images, global, false)?;
+    let [a, b] = scanned.as_slice() else { bail!("two images were to be read, not {}", scanned.len()) };
+    let filter = diff::Filter { wanted: &|path| filter.wants(path), times: args.times };
+    let directories = report.top.unwrap_or(DIRECTORIES);
+    let document = document::diff(a.subject(), b.subject(), &filter, report.top(), directories);
+    let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
+    emit(report.output.output.as_deref(), write)?;
+    Ok(if args.exit_code && !document.is_empty() { Verdict::GateFailed } else { Verdict::Done })
+}

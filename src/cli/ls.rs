@@ -1,0 +1,36 @@
+//! `layerscope ls IMAGE [PATH]`.
+
+use std::os::unix::ffi::OsStrExt;
+
+use anyhow::Context;
+
+use super::args::{GlobalArgs, ListFormatArg, LsArgs};
+use super::filter::Filter;
+use super::output::emit;
+use super::{Verdict, settings};
+use crate::model::LayerPath;
+use crate::report::{self, document};
+use crate::tree::{FollowError, NodeId, Tree};
+
+/// Lists what is at and below the path.
+pub(super) fn run(args: &LsArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
+    let filter = Filter::new(&args.filter)?;
+    let sha256 = matches!(args.format, ListFormatArg::Json | ListFormatArg::Jsonl);
+    let scanned = settings::scan(&[&args.image], &args.images, global, sha256)?;
+    for scanned in &scanned {
+        let tree = &scanned.tree;
+        let image = &scanned.image;
+        let start = find(tree, &LayerPath::clean(args.path.as_bytes()));
+        let (path, node) = start.with_context(|| image.manifest.reference.clone())?;
+        let items = tree.walk_from(path, node).filter(|item| filter.wants(&item.path));
+        let entries = items.map(|item| document::entry(tree, &item));
+        emit(args.output.output.as_deref(), |to| report::write_listing(image.into(), entries, args.format.into(), to))?;
+    }
+    Ok(Verdict::Done)
+}
+
+/// Where to begin: at a directory, links to it followed, or at the name itself.
+fn find(tree: &Tree, path: &LayerPath) -> Result<(LayerPath, NodeId), FollowError> {
+    let followed = tree.follow(path, true).ok().filter(|(_, id)| tree.node(*id).is_dir());
+    followed.map_or_else(|| tree.follow(path, false), Ok)
+}

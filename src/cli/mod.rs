@@ -1,0 +1,78 @@
+//! The command line: arguments as typed ([`args`]), what they mean ([`settings`]), and one file for each command.
+
+mod args;
+mod cache;
+mod cat;
+mod completions;
+mod diff;
+mod filter;
+mod inspect;
+mod ls;
+mod man;
+mod output;
+mod progress;
+mod serve;
+mod settings;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::report::escape::escape;
+use args::{Args, Command, GlobalArgs};
+
+pub use args::command;
+
+/// How a command ended that could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Done; no gate failed.
+    Done,
+    /// Done, and a gate failed.
+    GateFailed,
+}
+
+/// Runs the program with the process's arguments. The status is 0 for done, 1 for a gate that failed, 2 for what could
+/// not be done.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    log_to_stderr(&args.global);
+    match run(&args) {
+        Ok(Verdict::Done) => ExitCode::SUCCESS,
+        Ok(Verdict::GateFailed) => ExitCode::from(1),
+        Err(error) => {
+            // Errors quote file names and what registries say.
+            writeln!(std::io::stderr(), "error: {}", escape(&format!("{error:#}"))).ok();
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<Verdict> {
+    let global = &args.global;
+    match &args.command {
+        Command::Inspect(args) => inspect::run(args, global),
+        Command::Diff(args) => diff::run(args, global),
+        Command::Ls(args) => ls::run(args, global),
+        Command::Cat(args) => cat::run(args, global),
+        Command::Serve(args) => serve::run(args, global),
+        Command::Cache(args) => cache::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+    }
+}
+
+/// Warnings go to standard error; `-v` and `-vv` add what happens, `-q` leaves only errors.
+fn log_to_stderr(global: &GlobalArgs) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn",
+        (_, 1) => "info",
+        (_, _) => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(format!("off,layerscope={level}"));
+    let color = settings::use_color(global.color, &std::io::stderr());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color);
+    log.without_time().with_target(false).try_init().ok();
+}

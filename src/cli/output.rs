@@ -1,0 +1,50 @@
+//! Where output goes: standard output, or a file that is there whole or not at all.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, Write};
+use std::path::Path;
+
+use anyhow::Context;
+
+/// Calls `write` with where the output goes. A reader of standard output that goes away is no error.
+pub(super) fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    match file {
+        Some(file) => to_file(file, write).with_context(|| format!("cannot write {}", file.display())),
+        None => to_stdout(write).context("cannot write to standard output"),
+    }
+}
+
+fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+/// Everything is first written to a file without a name, which no signal can leave behind; then it is copied beside its
+/// place, and moved there.
+fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    if is_special(file) {
+        return write(&mut File::options().write(true).open(file)?);
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut draft = BufWriter::new(tempfile::tempfile_in(folder)?);
+    write(&mut draft)?;
+    let mut draft = draft.into_inner().map_err(io::IntoInnerError::into_error)?;
+    draft.rewind()?;
+    let mut beside = tempfile::Builder::new().prefix(".layerscope-").permissions(permissions()).tempfile_in(folder)?;
+    io::copy(&mut draft, beside.as_file_mut())?;
+    beside.persist(file)?;
+    Ok(())
+}
+
+/// What a file of the user's gets, less what the umask takes.
+fn permissions() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+/// `/dev/null`, a pipe: written to, not replaced.
+fn is_special(file: &Path) -> bool {
+    file.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}

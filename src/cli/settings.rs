@@ -1,0 +1,127 @@
+//! What the arguments mean, with the environment and standard input taken into account.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use etcetera::{BaseStrategy, choose_base_strategy};
+
+use super::args::{FormatArg, GlobalArgs, ImageArgs, ListFormatArg, ReportArgs, VerifyArg, When};
+use super::progress::Progress;
+use crate::blob::Verify;
+use crate::index::Cache;
+use crate::model::{ImageRef, Platform};
+use crate::report::document::Top;
+use crate::report::{Format, Look};
+use crate::scan::{self, Scanned};
+use crate::source::{self, Credentials};
+
+/// Rows of a list in a table, unless told.
+const ROWS: usize = 10;
+/// A password longer than this is none, in bytes.
+const LONGEST_PASSWORD: u64 = 64 << 10;
+
+/// Finds and reads images together. `sha256` says whether each file's SHA-256 is wanted.
+pub(super) fn scan(
+    names: &[&str],
+    args: &ImageArgs,
+    global: &GlobalArgs,
+    sha256: bool,
+) -> anyhow::Result<Vec<Scanned>> {
+    let refs = names.iter().map(|name| source::locate(name)).collect::<Result<Vec<_>, _>>()?;
+    let from_stdin = refs.iter().filter(|reference| matches!(reference, ImageRef::Stdin)).count();
+    if from_stdin + usize::from(args.password_stdin) > 1 {
+        bail!("standard input can be read once: as one image, or as the password");
+    }
+    let options = options(args, sha256)?;
+    let progress = Progress::new(global);
+    let scanned = scan::scan(&refs, &options, &|event| progress.on(&event));
+    progress.end();
+    Ok(scanned?)
+}
+
+fn options(args: &ImageArgs, sha256: bool) -> anyhow::Result<scan::Options> {
+    let platform = args.platform.as_deref().map_or_else(|| Ok(Platform::host()), str::parse)?;
+    let verify = match args.verify {
+        VerifyArg::Full => Verify::Full,
+        VerifyArg::Blob => Verify::Blob,
+        VerifyArg::None => Verify::None,
+    };
+    let cache = if args.no_cache { None } else { cache(args.cache_dir.as_deref()) };
+    let source = source::Options { credentials: credentials(args)?, ..source::Options::default() };
+    Ok(scan::Options { platform, verify, cache, offline: args.offline, sha256, source })
+}
+
+fn credentials(args: &ImageArgs) -> anyhow::Result<Option<Credentials>> {
+    let Some(username) = args.username.clone().filter(|_| args.password_stdin) else { return Ok(None) };
+    let mut password = String::new();
+    let mut stdin = std::io::Read::take(std::io::stdin().lock(), LONGEST_PASSWORD);
+    stdin.read_line(&mut password).context("cannot read the password from standard input")?;
+    let password = password.trim_end_matches(['\r', '\n']).to_owned();
+    if password.is_empty() {
+        bail!("standard input holds no password");
+    }
+    Ok(Some(Credentials { username, password }))
+}
+
+/// The cache, or none with a warning: a run without it is slower, nothing else.
+fn cache(dir: Option<&Path>) -> Option<Cache> {
+    let dir = cache_dir(dir).ok()?;
+    Cache::open(&dir).inspect_err(|error| tracing::warn!("{error}")).ok()
+}
+
+/// The cache's folder: as told, else the user's own.
+pub(super) fn cache_dir(told: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(dir) = told.filter(|dir| !dir.as_os_str().is_empty()) {
+        return Ok(dir.into());
+    }
+    let places = choose_base_strategy().context("no home folder: say where the cache is with LAYERSCOPE_CACHE_DIR")?;
+    Ok(places.cache_dir().join("layerscope"))
+}
+
+impl ReportArgs {
+    /// The form of the report.
+    pub(super) fn format(&self) -> Format {
+        match self.format {
+            FormatArg::Table => Format::Table,
+            FormatArg::Json => Format::Json,
+            FormatArg::Markdown => Format::Markdown,
+        }
+    }
+
+    /// How long its lists get.
+    pub(super) fn top(&self) -> Top {
+        let usual = if self.format == FormatArg::Json { None } else { Some(ROWS) };
+        Top(if self.all { None } else { self.top.or(usual) })
+    }
+
+    /// How a table looks, in a file or on standard output.
+    pub(super) fn look(&self, global: &GlobalArgs) -> Look {
+        let to_file = self.output.output.is_some();
+        let color = match global.color {
+            When::Auto if to_file => false,
+            when => use_color(when, &std::io::stdout()),
+        };
+        Look::new(color, std::env::var("COLUMNS").ok().as_deref())
+    }
+}
+
+impl From<ListFormatArg> for Format {
+    fn from(format: ListFormatArg) -> Self {
+        match format {
+            ListFormatArg::Table => Self::Table,
+            ListFormatArg::Json => Self::Json,
+            ListFormatArg::Jsonl => Self::Jsonl,
+            ListFormatArg::Markdown => Self::Markdown,
+        }
+    }
+}
+
+/// Whether to use colours: as told, else on a terminal where `NO_COLOR` is not set (no-color.org).
+pub(super) fn use_color(when: When, stream: &impl IsTerminal) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    }
+}

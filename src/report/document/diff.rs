@@ -1,0 +1,374 @@
+//! The document of `diff`.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{ImageDocument, LayerDocument, PathDocument, Top, TotalsDocument, layers, path_bytes};
+use crate::analyze::diff::{
+    Changed, ConfigChange, FileDiff, Filter, Folder, Moved, PackageChange, Present, Tally, config_changes, diff_files,
+    package_changes, roll_up,
+};
+use crate::analyze::{self, Stat, Subject};
+use crate::tree::{NodeId, Tree};
+
+/// `layerscope.diff/1`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DiffDocument {
+    /// `layerscope.diff/1`.
+    pub schema: String,
+    /// The first image.
+    pub a: SideDocument,
+    /// The second.
+    pub b: SideDocument,
+    /// Their layers.
+    pub layers: DiffLayers,
+    /// Names that differ, of those that were asked for: in path order; largest first where only some are listed.
+    pub files: DiffFiles,
+    /// Where they differ, added up by directory in a few rows.
+    pub directories: Vec<DirectoryDocument>,
+    /// Sums of it all.
+    pub totals: DiffTotals,
+    /// Packages that only one of them has, or has in another version.
+    pub packages: Vec<PackageChangeDocument>,
+    /// Settings that differ.
+    pub config: Vec<ConfigDocument>,
+}
+
+/// One of the two images.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SideDocument {
+    /// The image.
+    pub image: ImageDocument,
+    /// Its numbers.
+    pub totals: TotalsDocument,
+}
+
+/// Layers by diff ID.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DiffLayers {
+    /// Layers that both have, as they are in the first image.
+    pub shared: Vec<LayerDocument>,
+    /// Those that only the first has.
+    pub only_a: Vec<LayerDocument>,
+    /// Those that only the second has.
+    pub only_b: Vec<LayerDocument>,
+}
+
+/// Names that differ.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DiffFiles {
+    /// Names that only the second image has.
+    pub added: Vec<PresentDocument>,
+    /// Names that only the first image has.
+    pub removed: Vec<PresentDocument>,
+    /// Names that both have, differently.
+    pub changed: Vec<ChangedDocument>,
+    /// Regular files that changed their place and kept their content; in none of the lists above.
+    pub moved: Vec<MovedDocument>,
+}
+
+/// A name that only one of the images has.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PresentDocument {
+    /// Its path.
+    #[serde(flatten)]
+    pub path: PathDocument,
+    /// What it is.
+    #[serde(flatten)]
+    pub stat: StatDocument,
+    /// Bytes that it adds to its image: 0 for a further name of a file that is counted elsewhere.
+    pub bytes: u64,
+}
+
+/// A name that both images have, differently.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ChangedDocument {
+    /// Its path.
+    #[serde(flatten)]
+    pub path: PathDocument,
+    /// In what: `type`, `content`, `link`, `mode`, `owner`, `xattrs`, `mtime`.
+    pub what: Vec<String>,
+    /// What it is in the first image.
+    pub a: StatDocument,
+    /// … and in the second.
+    pub b: StatDocument,
+    /// Bytes by which it makes the second image larger.
+    pub growth_bytes: i64,
+}
+
+/// A regular file that changed its place.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MovedDocument {
+    /// Its path in the first image.
+    pub from: String,
+    /// Of a path that is not UTF-8: its bytes, base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_path_bytes: Option<String>,
+    /// Its path in the second image.
+    pub to: String,
+    /// Of a path that is not UTF-8: its bytes, base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_path_bytes: Option<String>,
+    /// Its bytes.
+    pub size: u64,
+    /// What else changed.
+    pub what: Vec<String>,
+}
+
+/// What a name is in one image.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct StatDocument {
+    /// `file`, `dir`, `symlink`, `char`, `block` or `fifo`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Bytes that a reader sees.
+    pub size: u64,
+    /// Permission, set-id and sticky bits, four octal digits.
+    pub mode: String,
+    /// Numeric owner.
+    pub uid: u64,
+    /// Numeric group.
+    pub gid: u64,
+    /// Modification time, whole seconds since 1970.
+    pub mtime: i64,
+    /// A symbolic link's target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// The layer that put it there.
+    pub layer: u64,
+}
+
+/// A directory with all that is below it, but for what has a row of its own: the rows add up to the totals.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DirectoryDocument {
+    /// Its path.
+    #[serde(flatten)]
+    pub path: PathDocument,
+    /// Whether some of its subdirectories have rows of their own.
+    pub rest: bool,
+    /// Names added.
+    pub added: TallyDocument,
+    /// Names removed.
+    pub removed: TallyDocument,
+    /// Names changed.
+    pub changed: TallyDocument,
+    /// Files that were moved here.
+    pub moved: TallyDocument,
+    /// Bytes by which it grew.
+    pub growth_bytes: i64,
+}
+
+/// Names, and the bytes of their files.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct TallyDocument {
+    /// How many names, of every type.
+    pub names: u64,
+    /// Data of their files. Of changed names: in the second image, where content or type changed.
+    pub bytes: u64,
+}
+
+/// Sums.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DiffTotals {
+    /// Names added.
+    pub added: TallyDocument,
+    /// Names removed.
+    pub removed: TallyDocument,
+    /// Names changed.
+    pub changed: TallyDocument,
+    /// Files moved.
+    pub moved: TallyDocument,
+    /// Bytes by which the second image's visible files are more, of those that were asked for.
+    pub growth_bytes: i64,
+    /// Layers that both have, by diff ID.
+    pub shared_layers: u64,
+    /// Data of the files in them.
+    pub shared_layer_file_bytes: u64,
+    /// Bytes of equal blobs: what a second pull does not download.
+    pub shared_stored_bytes: u64,
+    /// Data of files of equal content, whatever their path and layer.
+    pub shared_content_bytes: u64,
+    /// What a pull of the second image downloads where the first is.
+    pub pull_b_after_a_bytes: u64,
+}
+
+/// A package that differs.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PackageChangeDocument {
+    /// `deb`, `apk`, `rpm`, `python`, `npm`, `go`, `rust`.
+    pub ecosystem: String,
+    /// Its name.
+    pub name: String,
+    /// Its version in the first image; null where it is added.
+    pub a: Option<String>,
+    /// … and in the second; null where it is removed.
+    pub b: Option<String>,
+    /// Where that is written, in the second image if it has the package.
+    #[serde(flatten)]
+    pub path: PathDocument,
+}
+
+/// A setting that differs.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ConfigDocument {
+    /// `Env.PATH`, `Entrypoint`, `Labels.version`, `History.3`, …
+    pub key: String,
+    /// Its value in the first image, lists as JSON; null where it is not set.
+    pub a: Option<String>,
+    /// … and in the second.
+    pub b: Option<String>,
+}
+
+/// Compares two images.
+pub fn diff(a: Subject<'_>, b: Subject<'_>, filter: &Filter<'_>, top: Top, directories: usize) -> DiffDocument {
+    let files = diff_files(a.tree, b.tree, filter);
+    let packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
+    let config = config_changes(&a.image.manifest.config, &b.image.manifest.config);
+    DiffDocument {
+        schema: "layerscope.diff/1".into(),
+        a: side(a),
+        b: side(b),
+        layers: diff_layers(a, b),
+        directories: roll_up(&files, directories).into_iter().map(DirectoryDocument::from).collect(),
+        totals: totals(a, b, &files),
+        files: lists(files, a.tree, b.tree, top),
+        packages: packages.into_iter().map(PackageChangeDocument::from).collect(),
+        config: config.into_iter().map(ConfigDocument::from).collect(),
+    }
+}
+
+impl DiffDocument {
+    /// Whether nothing differs in files (of those that were asked for), packages or configuration.
+    pub fn is_empty(&self) -> bool {
+        self.totals.names() == 0 && self.packages.is_empty() && self.config.is_empty()
+    }
+}
+
+impl DiffTotals {
+    /// How many names differ.
+    pub fn names(&self) -> u64 {
+        [self.added, self.removed, self.changed, self.moved].iter().map(|tally| tally.names).sum()
+    }
+}
+
+fn side(subject: Subject<'_>) -> SideDocument {
+    SideDocument { image: subject.image.into(), totals: analyze::totals(subject).into() }
+}
+
+fn diff_layers(a: Subject<'_>, b: Subject<'_>) -> DiffLayers {
+    let ids = |layers: &[LayerDocument]| layers.iter().map(|layer| layer.diff_id.clone()).collect::<HashSet<_>>();
+    let (in_a, in_b) = (layers(a), layers(b));
+    let (ids_a, ids_b) = (ids(&in_a), ids(&in_b));
+    let (shared, only_a) = in_a.into_iter().partition(|layer| ids_b.contains(&layer.diff_id));
+    let only_b = in_b.into_iter().filter(|layer| !ids_a.contains(&layer.diff_id)).collect();
+    DiffLayers { shared, only_a, only_b }
+}
+
+fn totals(a: Subject<'_>, b: Subject<'_>, files: &FileDiff) -> DiffTotals {
+    let sharing = analyze::share(&[a, b]);
+    DiffTotals {
+        added: files.totals.added.into(),
+        removed: files.totals.removed.into(),
+        changed: files.totals.changed.into(),
+        moved: files.totals.moved.into(),
+        growth_bytes: files.totals.growth,
+        shared_layers: sharing.layers.len() as u64,
+        shared_layer_file_bytes: sharing.layer_file_bytes,
+        shared_stored_bytes: sharing.stored_bytes,
+        shared_content_bytes: sharing.content_bytes,
+        pull_b_after_a_bytes: sharing.pull_bytes.last().copied().unwrap_or(0),
+    }
+}
+
+/// The lists, cut to their largest rows where that is asked for.
+fn lists(mut files: FileDiff, a: &Tree, b: &Tree, top: Top) -> DiffFiles {
+    if top.0.is_some() {
+        // Stable: equal ones stay in path order.
+        files.added.sort_by_key(|file| Reverse(file.bytes));
+        files.removed.sort_by_key(|file| Reverse(file.bytes));
+        files.changed.sort_by_key(|file| Reverse(file.a_bytes.max(file.b_bytes)));
+        files.moved.sort_by_key(|file| Reverse(file.size));
+    }
+    DiffFiles {
+        added: top.of(files.added.iter().map(|file| present(b, file))),
+        removed: top.of(files.removed.iter().map(|file| present(a, file))),
+        changed: top.of(files.changed.iter().map(|file| changed(a, b, file))),
+        moved: top.of(files.moved.iter().map(moved)),
+    }
+}
+
+fn present(tree: &Tree, file: &Present) -> PresentDocument {
+    PresentDocument { path: (&file.path).into(), stat: stat(tree, file.node), bytes: file.bytes }
+}
+
+fn changed(a: &Tree, b: &Tree, file: &Changed) -> ChangedDocument {
+    ChangedDocument {
+        path: (&file.path).into(),
+        what: file.what.iter().map(|what| what.name().into()).collect(),
+        a: stat(a, file.a),
+        b: stat(b, file.b),
+        growth_bytes: (file.b_bytes as i64).saturating_sub(file.a_bytes as i64),
+    }
+}
+
+fn moved(file: &Moved) -> MovedDocument {
+    MovedDocument {
+        from: file.from.display(),
+        from_path_bytes: path_bytes(&file.from),
+        to: file.to.display(),
+        to_path_bytes: path_bytes(&file.to),
+        size: file.size,
+        what: file.what.iter().map(|what| what.name().into()).collect(),
+    }
+}
+
+fn stat(tree: &Tree, node: NodeId) -> StatDocument {
+    let stat = Stat::of(tree, tree.node(node));
+    StatDocument {
+        kind: stat.kind.name().into(),
+        size: stat.size,
+        mode: format!("{:04o}", stat.meta.mode),
+        uid: stat.meta.uid,
+        gid: stat.meta.gid,
+        mtime: stat.meta.mtime,
+        link: stat.link.map(|target| String::from_utf8_lossy(target).into_owned()),
+        layer: stat.layer.into(),
+    }
+}
+
+impl From<Tally> for TallyDocument {
+    fn from(tally: Tally) -> Self {
+        Self { names: tally.names, bytes: tally.bytes }
+    }
+}
+
+impl From<Folder> for DirectoryDocument {
+    fn from(folder: Folder) -> Self {
+        Self {
+            path: (&folder.path).into(),
+            rest: folder.rest,
+            added: folder.added.into(),
+            removed: folder.removed.into(),
+            changed: folder.changed.into(),
+            moved: folder.moved.into(),
+            growth_bytes: folder.growth,
+        }
+    }
+}
+
+impl From<PackageChange> for PackageChangeDocument {
+    fn from(change: PackageChange) -> Self {
+        let PackageChange { ecosystem, name, a, b, path } = change;
+        Self { ecosystem, name, a, b, path: (&path).into() }
+    }
+}
+
+impl From<ConfigChange> for ConfigDocument {
+    fn from(change: ConfigChange) -> Self {
+        let ConfigChange { key, a, b } = change;
+        Self { key, a, b }
+    }
+}

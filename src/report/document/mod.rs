@@ -1,0 +1,209 @@
+//! The documents that commands give: what `--format json` writes, field by field.
+//!
+//! Sizes are bytes. Text is raw, as the image has it: JSON escapes for itself, pages escape on their way to a person.
+
+mod diff;
+mod inspect;
+mod list;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::analyze::{self, InstalledPackage, Subject};
+use crate::model::{Image, LayerPath};
+
+pub use diff::{
+    ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffTotals, DirectoryDocument, MovedDocument,
+    PackageChangeDocument, PresentDocument, SideDocument, StatDocument, TallyDocument, diff,
+};
+pub use inspect::{
+    CompatDocument, CopyDocument, DiveDocument, DuplicateDocument, DuplicatesDocument, FateDocument, FindingDocument,
+    InspectDocument, WasteDocument, WastedDocument, inspect,
+};
+pub use list::{EntryDocument, ListDocument, entry};
+
+/// How long lists get: the first so many, or all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Top(pub Option<usize>);
+
+impl Top {
+    fn of<T>(self, items: impl Iterator<Item = T>) -> Vec<T> {
+        items.take(self.0.unwrap_or(usize::MAX)).collect()
+    }
+}
+
+/// Which image it is.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ImageDocument {
+    /// Its full name, as a person would type it to get the same image.
+    pub reference: String,
+    /// Digest of the manifest; null for an image of a docker-archive, which has none.
+    pub digest: Option<String>,
+    /// Digest of the config: the image's ID to Docker.
+    pub config_digest: String,
+    /// `linux/amd64`.
+    pub platform: String,
+    /// When it was built, RFC 3339; null where the config does not say.
+    pub created: Option<String>,
+    /// Media type of the manifest.
+    pub media_type: String,
+}
+
+/// An image's numbers.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TotalsDocument {
+    /// How many layers it has.
+    pub layers: u64,
+    /// Bytes of the layers' blobs.
+    pub stored_bytes: u64,
+    /// Bytes of the layers' tars.
+    pub tar_bytes: u64,
+    /// Data of the regular files of all layers: visible and wasted.
+    pub file_bytes: u64,
+    /// … of those in the merged tree.
+    pub visible_bytes: u64,
+    /// … of all others.
+    pub wasted_bytes: u64,
+    /// `visible / (visible + wasted)`; 1 for an image without data.
+    pub efficiency: f64,
+    /// Regular files in the merged tree, hard-linked names counted once.
+    pub files: u64,
+    /// Entries of all layers' tars, markers included.
+    pub entries: u64,
+}
+
+/// One layer.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LayerDocument {
+    /// Counted from the lowest, from 0.
+    pub index: u64,
+    /// Digest of the blob.
+    pub digest: String,
+    /// Digest of the tar.
+    pub diff_id: String,
+    /// Media type, as the manifest has it.
+    pub media_type: String,
+    /// Bytes of the blob.
+    pub stored_bytes: u64,
+    /// Bytes of the tar.
+    pub tar_bytes: u64,
+    /// Data of its regular files.
+    pub file_bytes: u64,
+    /// … of those that are not visible in the image.
+    pub wasted_bytes: u64,
+    /// Data that this layer made useless, in itself and in the layers below.
+    pub caused_bytes: u64,
+    /// Entries of its tar, markers included.
+    pub entries: u64,
+    /// The instruction that made it, as the history has it; null where the history does not tell.
+    pub created_by: Option<String>,
+}
+
+/// A path: from the image's root, with a leading slash.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PathDocument {
+    /// The path; of one that is not UTF-8, a form with replacement characters.
+    pub path: String,
+    /// Of a path that is not UTF-8: its bytes, base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+}
+
+/// A package that an image says it has.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PackageDocument {
+    /// `deb`, `apk`, `rpm`, `python`, `npm`, `go`, `rust`.
+    pub ecosystem: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The database, or the package's own record, that says so.
+    #[serde(flatten)]
+    pub path: PathDocument,
+}
+
+impl From<&LayerPath> for PathDocument {
+    fn from(path: &LayerPath) -> Self {
+        Self { path: path.display(), path_bytes: path_bytes(path) }
+    }
+}
+
+/// The base64 of a path's bytes, leading slash included, where it is not UTF-8.
+fn path_bytes(path: &LayerPath) -> Option<String> {
+    let is_text = std::str::from_utf8(path.as_bytes()).is_ok();
+    (!is_text).then(|| BASE64_STANDARD.encode([b"/", path.as_bytes()].concat()))
+}
+
+impl From<&Image> for ImageDocument {
+    fn from(image: &Image) -> Self {
+        let manifest = &image.manifest;
+        Self {
+            reference: manifest.reference.clone(),
+            digest: manifest.digest.map(|digest| digest.to_string()),
+            config_digest: manifest.config_digest.to_string(),
+            platform: manifest.config.platform().to_string(),
+            created: manifest.config.created.clone(),
+            media_type: manifest.media_type.clone(),
+        }
+    }
+}
+
+impl From<analyze::Totals> for TotalsDocument {
+    fn from(totals: analyze::Totals) -> Self {
+        let analyze::Totals {
+            layers,
+            stored_bytes,
+            tar_bytes,
+            file_bytes,
+            visible_bytes,
+            wasted_bytes,
+            efficiency,
+            files,
+            entries,
+        } = totals;
+        Self {
+            layers: layers as u64,
+            stored_bytes,
+            tar_bytes,
+            file_bytes,
+            visible_bytes,
+            wasted_bytes,
+            efficiency,
+            files,
+            entries,
+        }
+    }
+}
+
+impl From<analyze::LayerTotals> for LayerDocument {
+    fn from(layer: analyze::LayerTotals) -> Self {
+        Self {
+            index: layer.index as u64,
+            digest: layer.digest.to_string(),
+            diff_id: layer.diff_id.to_string(),
+            media_type: layer.media_type,
+            stored_bytes: layer.stored_bytes,
+            tar_bytes: layer.tar_bytes,
+            file_bytes: layer.file_bytes,
+            wasted_bytes: layer.wasted_bytes,
+            caused_bytes: layer.caused_bytes,
+            entries: layer.entries,
+            created_by: layer.created_by,
+        }
+    }
+}
+
+impl From<InstalledPackage> for PackageDocument {
+    fn from(package: InstalledPackage) -> Self {
+        let path = PathDocument::from(&package.path);
+        Self { ecosystem: package.ecosystem, name: package.name, version: package.version, path }
+    }
+}
+
+/// Every layer of an image.
+fn layers(subject: Subject<'_>) -> Vec<LayerDocument> {
+    analyze::layer_totals(subject).into_iter().map(LayerDocument::from).collect()
+}

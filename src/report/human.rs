@@ -1,0 +1,116 @@
+//! Numbers as people read them.
+
+const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+
+/// Bytes in decimal units, as Docker and registries count: `0 B`, `999 B`, `1.2 kB`, `703.4 MB`.
+pub fn bytes(bytes: u64) -> String {
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let (mut value, mut unit) = (bytes as f64 / 1000.0, 0);
+    // What would round to 1000.0 belongs to the next unit.
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// The same with a sign: `+1.2 kB`, `-703.4 MB`, `0 B`.
+pub fn signed_bytes(difference: i64) -> String {
+    match difference {
+        0 => bytes(0),
+        more if more > 0 => format!("+{}", bytes(more.unsigned_abs())),
+        less => format!("-{}", bytes(less.unsigned_abs())),
+    }
+}
+
+/// `12,345`.
+pub(super) fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The same with a sign.
+pub(super) fn signed_count(difference: i64) -> String {
+    let sign = match difference {
+        0 => "",
+        more if more > 0 => "+",
+        _ => "-",
+    };
+    format!("{sign}{}", count(difference.unsigned_abs()))
+}
+
+/// `1 file`, `20 files`.
+pub(super) fn counted(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(n)) }
+}
+
+/// A part of a whole: `21.6%`.
+pub(super) fn percent(fraction: f64) -> String {
+    format!("{:.1}%", fraction * 100.0)
+}
+
+/// How much more `b` is than `a`: `-86.2%`, `+0.4%`; nothing where there is no `a`.
+pub(super) fn change(a: u64, b: u64) -> String {
+    if a == 0 || a == b {
+        return String::new();
+    }
+    format!("{:+.1}%", (b as f64 - a as f64) / a as f64 * 100.0)
+}
+
+/// Seconds since 1970 as `2024-03-05 08:00`, in UTC (days to date: Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms").
+pub(super) fn time(seconds: i64) -> String {
+    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let shifted = days.saturating_add(719_468);
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", of_day / 3_600, of_day / 60 % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_round_to_the_unit_that_fits() {
+        let shown: Vec<String> =
+            [0, 999, 1000, 1049, 1050, 999_949, 999_950, 703_400_000, u64::MAX].into_iter().map(bytes).collect();
+        assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "1.0 kB", "1.1 kB", "999.9 kB", "1.0 MB", "703.4 MB", "18.4 EB"]);
+        assert_eq!((signed_bytes(-1500), signed_bytes(7)), ("-1.5 kB".into(), "+7 B".into()));
+        assert_eq!(signed_bytes(i64::MIN), "-9.2 EB");
+    }
+
+    #[test]
+    fn counts_and_changes() {
+        assert_eq!([count(7), count(1234), count(1_234_567)], ["7", "1,234", "1,234,567"]);
+        assert_eq!(
+            (signed_count(-1234), signed_count(0), counted(1, "file")),
+            ("-1,234".into(), "0".into(), "1 file".into())
+        );
+        assert_eq!([change(200, 50), change(50, 51), change(0, 9), change(4, 4)], ["-75.0%", "+2.0%", "", ""]);
+    }
+
+    #[test]
+    fn times_are_those_of_date() {
+        let shown: Vec<String> = [0, -1, 951_827_696, 1_709_625_600, 253_402_300_799].into_iter().map(time).collect();
+        let expected =
+            ["1970-01-01 00:00", "1969-12-31 23:59", "2000-02-29 12:34", "2024-03-05 08:00", "9999-12-31 23:59"];
+        assert_eq!(shown, expected);
+        time(i64::MIN);
+        time(i64::MAX);
+    }
+}

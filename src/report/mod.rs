@@ -1,0 +1,83 @@
+//! What people and programs get to see: documents, and the forms that they are written in.
+//!
+//! Analyses become a document of the command ([`document`]), typed and raw. A document is written as JSON as it is, or
+//! becomes a page ([`page`]): headings and tables, defined once, which [`terminal`] and [`markdown`] write. Names from
+//! images are escaped on their way into a page ([`escape`]).
+
+pub mod document;
+pub mod escape;
+mod human;
+mod json;
+mod listing;
+mod markdown;
+pub mod page;
+mod terminal;
+
+use std::io::{self, Write};
+
+pub use human::{bytes, signed_bytes};
+pub use json::schemas;
+pub use listing::write_listing;
+
+use document::{DiffDocument, InspectDocument};
+use page::Page;
+
+/// The forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For a person at a terminal.
+    Table,
+    /// One JSON document.
+    Json,
+    /// JSON lines, for lists.
+    Jsonl,
+    /// Markdown, as GitHub and GitLab show it.
+    Markdown,
+}
+
+/// How a table looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Whether colours are used.
+    pub color: bool,
+    /// How many columns there are to fill.
+    pub width: u16,
+}
+
+/// Width where nothing says how wide the terminal is: in a pipe, a file, a CI log.
+const USUAL_WIDTH: u16 = 100;
+
+impl Look {
+    /// Fits `$COLUMNS`, if it is given, or else the terminal on standard output.
+    pub fn new(color: bool, columns: Option<&str>) -> Self {
+        let given = columns.and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+        Self { color, width: given.or_else(terminal::width).unwrap_or(USUAL_WIDTH) }
+    }
+}
+
+/// A document that has every form.
+pub trait Report: serde::Serialize {
+    /// Its headings and tables.
+    fn page(&self) -> Page;
+}
+
+impl Report for InspectDocument {
+    fn page(&self) -> Page {
+        page::inspect(self)
+    }
+}
+
+impl Report for DiffDocument {
+    fn page(&self) -> Page {
+        page::diff(self)
+    }
+}
+
+/// Writes a document.
+pub fn write(report: &impl Report, format: Format, look: Look, to: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Table => terminal::write(&report.page(), look, to),
+        Format::Markdown => markdown::write(&report.page(), to),
+        Format::Json | Format::Jsonl => json::write(report, to),
+    }
+}

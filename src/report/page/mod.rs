@@ -1,0 +1,150 @@
+//! A page: headings and tables, whatever they are written as. Every table is defined here, once.
+//!
+//! A cell's text is escaped when it is made, so that no name from an image reaches a terminal as it is.
+
+mod diff;
+mod inspect;
+
+use super::document::ImageDocument;
+use super::escape::escape;
+use super::human;
+
+pub(super) use diff::diff;
+pub(super) use inspect::inspect;
+
+/// What is shown, from top to bottom.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Its sections.
+    pub sections: Vec<Section>,
+}
+
+/// A heading, what is said below it, and a table.
+#[derive(Clone, Debug, Default)]
+pub struct Section {
+    /// Its heading.
+    pub title: Text,
+    /// How much weight the heading has: 1 for an image, 2 for a table.
+    pub level: u8,
+    /// Lines below it.
+    pub lines: Vec<Text>,
+    /// Its table; empty for none.
+    pub table: Table,
+}
+
+/// Rows and columns.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// Its columns; with names or, where all are empty, without a head.
+    pub columns: Vec<Column>,
+    /// Its rows: one text for a column.
+    pub rows: Vec<Vec<Text>>,
+    /// Whether a row is one line, cut where the width ends.
+    pub one_line: bool,
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it holds numbers, which stand at the right.
+    pub right: bool,
+}
+
+/// Text that is safe to show, and how it is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// The escaped text; a newline is meant as one.
+    pub text: String,
+    /// How it is meant.
+    pub tone: Tone,
+}
+
+/// How a text is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// As it stands.
+    #[default]
+    Plain,
+    /// The number that matters.
+    Strong,
+    /// Less.
+    Good,
+    /// More, or to be mended.
+    Bad,
+    /// To be looked at.
+    Warn,
+    /// By the way.
+    Dim,
+}
+
+impl Text {
+    /// Text of an image's: escaped.
+    pub fn of(text: impl AsRef<str>) -> Self {
+        Self { text: escape(text.as_ref()), tone: Tone::Plain }
+    }
+
+    /// Lines, escaped one by one.
+    fn lines(lines: &[&str]) -> Self {
+        let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
+        Self { text: lines.join("\n"), tone: Tone::Plain }
+    }
+
+    /// The same with another tone.
+    #[must_use]
+    pub fn toned(self, tone: Tone) -> Self {
+        Self { tone, ..self }
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::of(text)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::of(text)
+    }
+}
+
+fn left(name: &'static str) -> Column {
+    Column { name, right: false }
+}
+
+fn right(name: &'static str) -> Column {
+    Column { name, right: true }
+}
+
+fn bytes(bytes: u64) -> Text {
+    human::bytes(bytes).into()
+}
+
+fn count(count: u64) -> Text {
+    human::count(count).into()
+}
+
+/// `10 of 123` where a list was cut, else `123`.
+fn shown(shown: usize, all: u64) -> String {
+    if (shown as u64) < all {
+        format!("{} of {}", human::count(shown as u64), human::count(all))
+    } else {
+        human::count(all)
+    }
+}
+
+/// A heading with how many rows the table below it has.
+fn heading(title: &str, note: &str) -> Text {
+    let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+    format!("{title}{note}").into()
+}
+
+/// `linux/amd64, created 2024-03-05, sha256:…`
+fn facts(image: &ImageDocument) -> Text {
+    let created = image.created.as_ref().map(|created| format!("created {created}"));
+    let digest = image.digest.as_ref().or(Some(&image.config_digest)).cloned();
+    let parts = [Some(image.platform.clone()), created, digest];
+    Text::from(parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")).toned(Tone::Dim)
+}
