@@ -69,7 +69,9 @@ fn images_without_a_name_go_by_their_id() {
     for image in [app("a"), app("b")] {
         let config = image.documents().config;
         tar.file(format!("{}.json", hex(&config)), &config);
-        image.layers.iter().for_each(|layer| drop(tar.file(hex(&layer.tar), &layer.tar)));
+        for layer in &image.layers {
+            tar.file(hex(&layer.tar), &layer.tar);
+        }
         let layers: Vec<_> = image.layers.iter().map(|layer| hex(&layer.tar)).collect();
         list.push(json!({ "Config": format!("{}.json", hex(&config)), "RepoTags": null, "Layers": layers }));
     }
@@ -163,7 +165,7 @@ fn one_layer_twice_is_two_layers() {
     let sandbox = Sandbox::new();
     let layer = app("x").layers.remove(0);
     let image = ImageSpec { name: "x:1".into(), ..ImageSpec::of_layers([layer.clone(), layer.clone()]) };
-    for bytes in [docker_archive(&[image.clone()]), old_docker_archive(&[image])] {
+    for bytes in [docker_archive(std::slice::from_ref(&image)), old_docker_archive(std::slice::from_ref(&image))] {
         assert_eq!(open(write(&sandbox, bytes)).unwrap().1, [layer.tar.clone(), layer.tar.clone()]);
     }
 }

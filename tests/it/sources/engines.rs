@@ -61,7 +61,10 @@ fn with(variable: &str, socket: &Path) -> Options {
 fn an_engine_streams_an_image() {
     let sandbox = Sandbox::new();
     let image = app("shop:1");
-    for (n, bytes) in [docker_archive(&[image.clone()]), old_docker_archive(&[image.clone()])].iter().enumerate() {
+    for (n, bytes) in [docker_archive(std::slice::from_ref(&image)), old_docker_archive(std::slice::from_ref(&image))]
+        .iter()
+        .enumerate()
+    {
         for (variable, typed, path) in [
             ("DOCKER_HOST", "docker-daemon:shop", "/images/shop:latest/get"),
             ("DOCKER_HOST", "docker-daemon:0123456789ab", "/images/0123456789ab/get"),

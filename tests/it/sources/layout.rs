@@ -21,7 +21,11 @@ fn every_form_of_an_image_has_the_same_layers() {
     let sandbox = Sandbox::new();
     let image = app("shop/app:1");
     let layout = Layout::of(std::slice::from_ref(&image));
-    let (oci, docker, old) = (layout.archive(), docker_archive(&[image.clone()]), old_docker_archive(&[image.clone()]));
+    let (oci, docker, old) = (
+        layout.archive(),
+        docker_archive(std::slice::from_ref(&image)),
+        old_docker_archive(std::slice::from_ref(&image)),
+    );
     write(&sandbox, "dir", &layout);
     for (name, bytes) in [
         ("oci.tar", oci.clone()),

@@ -7,7 +7,7 @@ mod layout;
 mod names;
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::Path;
 
 use layerscope::model::{Manifest, Platform};
 use layerscope::source::{self, Environment, Options};
@@ -69,6 +69,6 @@ fn diff_ids(manifest: &Manifest) -> Vec<String> {
     manifest.config.rootfs.diff_ids.iter().map(ToString::to_string).collect()
 }
 
-fn typed(scheme: &str, path: &PathBuf, rest: &str) -> String {
+fn typed(scheme: &str, path: &Path, rest: &str) -> String {
     format!("{scheme}{}{rest}", path.display())
 }
