@@ -15,6 +15,7 @@ pub mod blob;
 pub mod cli;
 pub mod index;
 pub mod model;
+pub mod pkgdb;
 pub mod report;
 pub mod scan;
 pub mod serve;

@@ -284,8 +284,11 @@ fn in_parallel<T: Sync, R: Send, E: Send>(
     std::thread::scope(|scope| {
         for _ in 0..items.len().min(processors.max(AT_ONCE)) {
             scope.spawn(|| {
-                while let (at, true) = (next.fetch_add(1, Ordering::Relaxed), lock(&failed).is_none()) {
-                    let Some(item) = items.get(at) else { return };
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    // Let go of at once: a guard in a condition would be held through the body.
+                    let stop = lock(&failed).is_some();
+                    let Some(item) = items.get(at).filter(|_| !stop) else { return };
                     match work(at, item) {
                         Ok(result) => *lock(&results[at]) = Some(result),
                         Err(error) => drop(lock(&failed).get_or_insert(error)),

@@ -1,13 +1,14 @@
-//! The packages of one image, from the databases in its merged tree.
+//! The packages of one image, by the records in its merged tree.
 
-use crate::model::LayerPath;
+use crate::model::{EntryId, LayerPath};
+use crate::pkgdb::Package;
 use crate::tree::Tree;
 
 /// A package that an image says it has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InstalledPackage {
     /// `deb`, `apk`, `rpm`, `python`, `npm`, …
-    pub ecosystem: String,
+    pub ecosystem: &'static str,
     /// Its name.
     pub name: String,
     /// Its version.
@@ -16,30 +17,32 @@ pub struct InstalledPackage {
     pub path: LayerPath,
 }
 
-/// Reads the package databases in the merged tree; in order of ecosystem, name, version and path, each once.
+/// The packages that the merged tree has records of; in order of ecosystem, name, version and path, each once.
 pub fn packages(tree: &Tree) -> Vec<InstalledPackage> {
-    sorted(captured(tree).flat_map(|(path, bytes)| read(&path, bytes)))
-}
-
-/// The packages that one file tells of. Until the readers are in the tree: none.
-fn read(path: &LayerPath, bytes: &[u8]) -> Vec<InstalledPackage> {
-    let _ = (path, bytes);
-    Vec::new()
-}
-
-fn sorted(packages: impl Iterator<Item = InstalledPackage>) -> Vec<InstalledPackage> {
-    let mut packages: Vec<InstalledPackage> = packages.collect();
+    let mut packages: Vec<InstalledPackage> = records(tree).flat_map(|(path, found)| installed(path, found)).collect();
     packages.sort();
     packages.dedup();
     packages
 }
 
-/// Every visible file whose content was kept while its layer was read, by each of its names, in path order.
-fn captured(tree: &Tree) -> impl Iterator<Item = (LayerPath, &[u8])> {
-    tree.walk().filter_map(|item| {
-        let id = tree.data(item.node)?;
-        let bytes = tree.layers()[id.layer as usize].captured(id.row)?;
-        Some((item.path, bytes))
+/// Every file that tells of packages and is still what the merged tree has at its path.
+fn records(tree: &Tree) -> impl Iterator<Item = (&LayerPath, &[Package])> {
+    tree.layers().iter().enumerate().flat_map(move |(layer, index)| {
+        index.packages.iter().filter_map(move |(row, packages)| {
+            let id = EntryId { layer: layer as u32, row: *row };
+            let path = &tree.entry(id).path;
+            let there = tree.get(path).and_then(|node| tree.data(tree.node(node)));
+            (there == Some(id)).then_some((path, packages.as_slice()))
+        })
+    })
+}
+
+fn installed(path: &LayerPath, packages: &[Package]) -> impl Iterator<Item = InstalledPackage> {
+    packages.iter().map(|package| InstalledPackage {
+        ecosystem: package.ecosystem.name(),
+        name: package.name.clone(),
+        version: package.version.clone(),
+        path: path.clone(),
     })
 }
 
@@ -49,15 +52,20 @@ mod tests {
 
     use super::*;
     use crate::analyze::testing::layer;
+    use crate::pkgdb::Ecosystem;
+
+    fn of(name: &str) -> Vec<Package> {
+        vec![Package { ecosystem: Ecosystem::Deb, name: name.into(), version: "1".into() }]
+    }
 
     #[test]
-    fn only_what_the_image_still_has_is_read() {
-        let mut below = layer("file db/status 3 a\nfile db/old 3 b");
-        below.captured = vec![(0, b"one".into()), (1, b"two".into())];
+    fn only_what_the_image_still_has_counts() {
+        let mut below = layer("file db/status 3 a\nfile db/old 3 b\nfile db/kept 3 k");
+        below.packages = vec![(0, of("one")), (1, of("two")), (2, of("kept"))];
         let mut above = layer("file db/status 3 c\ngone db/old\nhard link db/status");
-        above.captured = vec![(0, b"new".into())];
+        above.packages = vec![(0, of("new"))];
         let tree = Tree::new(vec![Arc::new(below), Arc::new(above)]);
-        let found: Vec<_> = captured(&tree).map(|(path, bytes)| (path.display(), bytes)).collect();
-        assert_eq!(found, [("/db/status".to_owned(), &b"new"[..]), ("/link".to_owned(), &b"new"[..])]);
+        let found: Vec<_> = packages(&tree).into_iter().map(|found| (found.name, found.path.display())).collect();
+        assert_eq!(found, [("kept".into(), "/db/kept".into()), ("new".into(), "/db/status".to_owned())]);
     }
 }

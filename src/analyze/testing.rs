@@ -74,6 +74,7 @@ pub(super) fn layer(text: &str) -> LayerIndex {
         tar_bytes: files + 512 * entries.len() as u64,
         entries,
         captured: Vec::new(),
+        packages: Vec::new(),
         notes: Vec::new(),
     }
 }

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::LayerIndex;
 use crate::model::{Digest, Manifest, Platform};
 
-/// Rises whenever what is written changes, [`LayerIndex`] and all it holds included.
-const VERSION: &str = "v1";
+/// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
+const VERSION: &str = "v2";
 
 /// A folder of what was learnt before. Losing it costs time, nothing else.
 #[derive(Clone, Debug)]

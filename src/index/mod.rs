@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blob::{self, BlobError, Claims, Pool, Verify};
 use crate::model::{DiffId, Digest, Entry};
+use crate::pkgdb::Package;
 
 use rows::RowBuilder;
 use tar::TarError;
@@ -33,6 +34,8 @@ pub struct LayerIndex {
     pub entries: Vec<Entry>,
     /// Contents that later analyses read, by row, in order of rows.
     pub captured: Vec<(u32, Vec<u8>)>,
+    /// Packages that its files tell of, by row, in order of rows.
+    pub packages: Vec<(u32, Vec<Package>)>,
     /// Oddities that were met, for findings.
     pub notes: Vec<Note>,
 }
@@ -51,6 +54,13 @@ pub enum Note {
         path: Box<[u8]>,
         /// Its type flag.
         flag: u8,
+    },
+    /// A file that should tell of packages can't be read as such.
+    UnreadablePackages {
+        /// The file.
+        row: u32,
+        /// What is wrong.
+        reason: String,
     },
     /// The tar goes on after its end marker with bytes other than zero.
     BytesAfterEnd {

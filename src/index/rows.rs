@@ -5,11 +5,12 @@ use std::io::{self, Seek, Write};
 
 use sha2::{Digest as _, Sha256};
 
-use super::capture::Capture;
+use super::capture::{Capture, Captured};
 use super::tar::{Header, TarError, TarReader, Visitor};
 use super::{LayerIndex, Note};
 use crate::blob::{Chunk, Facts, Stage};
 use crate::model::{ContentId, Digest, Entry, EntryKind, LayerPath, Meta};
+use crate::pkgdb::Package;
 
 /// Linux's PATH_MAX; what is longer cannot be unpacked anywhere.
 const MAX_PATH: usize = 4096;
@@ -56,12 +57,12 @@ impl RowBuilder {
             Some(error) => return Err(error),
             None => self.reader.finish()?,
         };
-        let Rows { entries, captured, mut notes, .. } = self.rows;
+        let Rows { entries, captured, packages, mut notes, .. } = self.rows;
         if after_end > 0 {
             notes.push(Note::BytesAfterEnd { bytes: after_end });
         }
         let Facts { digest, stored_bytes, diff_id, tar_bytes } = *facts;
-        Ok(LayerIndex { digest, stored_bytes, diff_id, tar_bytes, entries, captured, notes })
+        Ok(LayerIndex { digest, stored_bytes, diff_id, tar_bytes, entries, captured, packages, notes })
     }
 }
 
@@ -80,6 +81,7 @@ struct Rows {
     entries: Vec<Entry>,
     captured: Vec<(u32, Vec<u8>)>,
     captured_bytes: u64,
+    packages: Vec<(u32, Vec<Package>)>,
     notes: Vec<Note>,
     holes: u64,
     progress: Progress,
@@ -172,16 +174,36 @@ impl Visitor for Rows {
         }
         entry.download_bytes = self.progress.stored_at(offset).saturating_sub(file.began);
         self.entries.push(entry);
-        if let Some(bytes) =
-            file.capture.finish().filter(|bytes| self.captured_bytes + bytes.len() as u64 <= MAX_CAPTURED)
-        {
-            self.captured_bytes += bytes.len() as u64;
-            self.captured.push((row, bytes));
+        match file.capture.finish() {
+            Some(Captured::Content(bytes)) => self.keep(row, bytes),
+            Some(Captured::Packages(Ok(packages))) => self.keep_packages(row, packages),
+            Some(Captured::Packages(Err(reason))) => self.notes.push(Note::UnreadablePackages { row, reason }),
+            None => {}
         }
     }
 }
 
 impl Rows {
+    /// Names are as long as a file says, and there may be a million files: together they have a bound.
+    fn keep_packages(&mut self, row: u32, packages: Vec<Package>) {
+        let size = |package: &Package| size_of::<Package>() + package.name.len() + package.version.len();
+        let bytes: usize = packages.iter().map(size).sum();
+        if self.captured_bytes + bytes as u64 > MAX_CAPTURED {
+            let reason = "the packages before it have filled the room that there is".into();
+            self.notes.push(Note::UnreadablePackages { row, reason });
+        } else if !packages.is_empty() {
+            self.captured_bytes += bytes as u64;
+            self.packages.push((row, packages));
+        }
+    }
+
+    fn keep(&mut self, row: u32, bytes: Vec<u8>) {
+        if self.captured_bytes + bytes.len() as u64 <= MAX_CAPTURED {
+            self.captured_bytes += bytes.len() as u64;
+            self.captured.push((row, bytes));
+        }
+    }
+
     fn entry(&mut self, path: LayerPath, header: &Header, offset: u64) {
         let kind = match header.flag {
             b'0' | b'7' | b'S' => return self.open(path, header, offset),
@@ -231,7 +253,7 @@ impl Rows {
         }
         let kind = EntryKind::File { size, apparent_size, content: ContentId([0; 32]), sha256: None };
         self.file = Some(OpenFile {
-            capture: if expand { Capture::of(&path, apparent_size) } else { Capture::default() },
+            capture: if expand { Capture::of(&path, apparent_size, header.mode) } else { Capture::default() },
             entry: Entry { path, kind, meta: meta(header), download_bytes: 0 },
             began: self.progress.stored_at(offset),
             expand,

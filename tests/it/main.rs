@@ -9,13 +9,16 @@
 
 mod support;
 
+mod cli;
 mod dive;
 mod fixtures;
 mod harness;
 mod layering;
 mod properties;
+mod readme;
 mod registry;
 mod registry_real;
 mod registry_trouble;
+mod schema;
 mod serve;
 mod sources;

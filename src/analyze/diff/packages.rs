@@ -35,7 +35,7 @@ pub fn package_changes(a: &[InstalledPackage], b: &[InstalledPackage]) -> Vec<Pa
 type Versions<'p> = Vec<(&'p str, &'p LayerPath)>;
 
 fn name(package: &InstalledPackage) -> (&str, &str) {
-    (&package.ecosystem, &package.name)
+    (package.ecosystem, &package.name)
 }
 
 fn version(package: &InstalledPackage) -> (&str, &LayerPath) {
@@ -82,7 +82,7 @@ mod tests {
         let package = |word: &str| {
             let (name, version) = word.split_once('=').expect("name=version");
             let path = LayerPath::from(format!("{name}/{version}").as_str());
-            InstalledPackage { ecosystem: "npm".into(), name: name.into(), version: version.into(), path }
+            InstalledPackage { ecosystem: "npm", name: name.into(), version: version.into(), path }
         };
         text.split_whitespace().map(package).collect()
     }

@@ -35,6 +35,24 @@ pub(super) fn unknown_type(facts: &Facts<'_>) -> Vec<Found> {
     all(groups, text, "build the layer anew with a common tar")
 }
 
+/// Package databases that can't be read as such.
+pub(super) fn unreadable_packages(facts: &Facts<'_>) -> Vec<Found> {
+    let notes = facts.subject.tree.layers().iter().zip(0_u32..).flat_map(|(table, layer)| {
+        table.notes.iter().filter_map(move |note| match note {
+            Note::UnreadablePackages { row, reason } => Some((EntryId { layer, row: *row }, reason)),
+            _ => None,
+        })
+    });
+    let found = notes.map(|(id, reason)| {
+        let entry = facts.subject.tree.entry(id);
+        let (path, bytes) = (entry.path.clone(), entry.file_bytes());
+        let message = format!("{} in {} names no packages: {reason}", path.display(), facts.layer(id.layer));
+        let fix = "look at it with the package manager that wrote it".into();
+        Found { message, path: Some(path), layer: Some(id.layer), files: 1, bytes, fix }
+    });
+    found.collect()
+}
+
 /// Bytes that follow the end of a layer's tar.
 pub(super) fn bytes_after_end(facts: &Facts<'_>) -> Vec<Found> {
     let groups = by_layer(facts, |_, note| match note {

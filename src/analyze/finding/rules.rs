@@ -139,6 +139,13 @@ pub static RULES: &[Rule] = &[
         run: oddities::unknown_type,
     },
     Rule {
+        id: "unreadable-package-database",
+        severity: Warning,
+        what: "Package databases and records that can't be read",
+        why: "Lists of packages, ours and a scanner's, lack what they name.",
+        run: oddities::unreadable_packages,
+    },
+    Rule {
         id: "vcs-folder",
         severity: Warning,
         what: "Folders of git, Subversion, Mercurial and Bazaar",

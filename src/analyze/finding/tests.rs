@@ -246,16 +246,25 @@ fn oddities() {
         Note::EscapesRoot { row: 0 },
         Note::UnknownType { path: b"./odd"[..].into(), flag: b'Z' },
         Note::BytesAfterEnd { bytes: 99 },
+        Note::UnreadablePackages { row: 0, reason: "it is cut off".into() },
     ];
     let image = Fixture::of(vec![LayerIndex { notes, ..layer("file etc/x 5 x\nhard h nowhere") }]);
     assert_eq!(found(&image, "escapes-root"), one("/etc/x", 0, 1, 0));
     assert_eq!(found(&image, "unknown-entry-type"), one("/odd", 0, 1, 0));
+    assert_eq!(found(&image, "unreadable-package-database"), one("/etc/x", 0, 1, 5));
     assert_eq!(found(&image, "bytes-after-end"), one("", 0, 0, 99));
     assert_eq!(found(&image, "dangling-hard-link"), one("/h", 0, 1, 0));
     assert_eq!(in_layers("parent-replaced", &["link lib usr/lib", "file lib/x 1 x"]), one("/lib", 1, 1, 0));
 
     let plain = Fixture::new(&["link lib usr/lib\nfile usr/lib/a 1 a", "file usr/lib/x 1 x\nhard h usr/lib/a"]);
-    for rule in ["escapes-root", "unknown-entry-type", "bytes-after-end", "dangling-hard-link", "parent-replaced"] {
+    for rule in [
+        "escapes-root",
+        "unknown-entry-type",
+        "bytes-after-end",
+        "dangling-hard-link",
+        "parent-replaced",
+        "unreadable-package-database",
+    ] {
         assert!(found(&plain, rule).is_empty(), "{rule}");
     }
 }

@@ -199,7 +199,7 @@ impl From<analyze::LayerTotals> for LayerDocument {
 impl From<InstalledPackage> for PackageDocument {
     fn from(package: InstalledPackage) -> Self {
         let path = PathDocument::from(&package.path);
-        Self { ecosystem: package.ecosystem, name: package.name, version: package.version, path }
+        Self { ecosystem: package.ecosystem.into(), name: package.name, version: package.version, path }
     }
 }
 

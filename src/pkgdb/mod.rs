@@ -1,0 +1,150 @@
+//! Readers of what an image says of its packages: databases of package managers, records of languages, and what programs
+//! say of themselves. Pure: bytes in, packages out.
+//!
+//! Everything is hostile input. A reader may fail; it may not panic, loop, or take more memory than a few times its
+//! input.
+
+mod apk;
+mod dpkg;
+mod golang;
+mod npm;
+mod python;
+mod rpm;
+mod rust;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::LayerPath;
+
+pub use golang::BuildInfoFinder;
+pub use rust::{LARGEST_PROGRAM, rust_packages};
+
+/// A package, as its own record names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Where it comes from.
+    pub ecosystem: Ecosystem,
+    /// Its name.
+    pub name: String,
+    /// Its version; rpm's as `[EPOCH:]VERSION-RELEASE`.
+    pub version: String,
+}
+
+/// Whose package it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Ecosystem {
+    /// Debian and its kin.
+    Deb,
+    /// Alpine, Wolfi.
+    Apk,
+    /// Fedora, Red Hat, SUSE and their kin.
+    Rpm,
+    /// Python distributions.
+    Python,
+    /// npm packages.
+    Npm,
+    /// Go modules that a program was built of.
+    Go,
+    /// Crates that a program was built of.
+    Rust,
+}
+
+/// A file that tells of packages, by its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// dpkg's `status`: all packages in one file.
+    Dpkg,
+    /// A file of `status.d`, as distroless images have it: one package each, without a status.
+    DpkgPart,
+    /// apk's `installed`.
+    Apk,
+    /// An rpm database, of any of its three forms.
+    Rpm,
+    /// The core metadata of a Python distribution.
+    Python,
+    /// A `package.json` of an installed npm package.
+    Npm,
+}
+
+/// Why a database could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PkgdbError {
+    /// JSON.
+    #[error("it is no package.json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// SQLite.
+    #[error("SQLite cannot read it: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A number or pointer that leads nowhere.
+    #[error("it is no {form}: {reason}")]
+    Broken {
+        /// What it should be.
+        form: &'static str,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The audit data of a Rust program.
+    #[error("the program's audit data is broken: {0}")]
+    Audit(#[from] auditable_info::Error),
+}
+
+impl Ecosystem {
+    /// Its name in JSON and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Apk => "apk",
+            Self::Rpm => "rpm",
+            Self::Python => "python",
+            Self::Npm => "npm",
+            Self::Go => "go",
+            Self::Rust => "rust",
+        }
+    }
+}
+
+impl Kind {
+    /// What a path is by its name.
+    pub fn of(path: &LayerPath) -> Option<Self> {
+        match path.as_bytes() {
+            b"var/lib/dpkg/status" => Some(Self::Dpkg),
+            b"lib/apk/db/installed" | b"usr/lib/apk/db/installed" => Some(Self::Apk),
+            other if rpm::is_database(other) => Some(Self::Rpm),
+            other if other.starts_with(b"var/lib/dpkg/status.d/") => {
+                (!other.ends_with(b".md5sums")).then_some(Self::DpkgPart)
+            }
+            _ if python::is_metadata(path) => Some(Self::Python),
+            _ if npm::is_manifest(path) => Some(Self::Npm),
+            _ => None,
+        }
+    }
+
+    /// The largest that is read, in bytes.
+    pub fn limit(self) -> u64 {
+        match self {
+            Self::Rpm => 64 << 20,
+            Self::Dpkg | Self::Apk => 32 << 20,
+            Self::DpkgPart | Self::Python | Self::Npm => 1 << 20,
+        }
+    }
+
+    /// Reads a file of this kind.
+    pub fn parse(self, bytes: &[u8]) -> Result<Vec<Package>, PkgdbError> {
+        match self {
+            Self::Dpkg => Ok(dpkg::status(bytes)),
+            Self::DpkgPart => Ok(dpkg::part(bytes)),
+            Self::Apk => Ok(apk::installed(bytes)),
+            Self::Rpm => rpm::packages(bytes),
+            Self::Python => Ok(python::metadata(bytes).into_iter().collect()),
+            Self::Npm => Ok(npm::manifest(bytes)?.into_iter().collect()),
+        }
+    }
+}
+
+/// The lines of a text, decoded one by one.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
+    bytes.split(|&byte| byte == b'\n').map(|line| String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+//! The command line: help, statuses, where output goes, the cache, credentials.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::registry::app;
+use crate::support::fake_registry::{Hub, Login};
+use crate::support::{Layout, Sandbox};
+
+fn workshop(tag: &str) -> String {
+    format!("oci:{}/fixtures/workshop:{tag}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Two images that differ in one file.
+const TWO: &str = r#"
+    image two:a
+    layer "COPY a /"
+      file /a "one"
+      file /same "same"
+    image two:b
+    layer "COPY a /"
+      file /a "two"
+      file /same "same" mtime=7
+    "#;
+
+#[test]
+fn statuses_say_how_it_ended() {
+    let sandbox = Sandbox::new();
+    let two = sandbox.oci(TWO);
+    let (a, b) = (format!("{two}:a"), format!("{two}:b"));
+    let code = |args: &[&str]| sandbox.layerscope(args).run().code();
+    assert_eq!(code(&["diff", &a, &b]), 0);
+    assert_eq!(code(&["diff", "--exit-code", &a, &a]), 0);
+    for format in ["table", "json", "markdown"] {
+        assert_eq!(code(&["diff", "--exit-code", "--format", format, &a, &b]), 1, "{format}");
+    }
+    assert_eq!(code(&["diff", "--exit-code", "--exclude", "/a", &a, &b]), 0);
+    assert_eq!(code(&["diff", "--exit-code", "--exclude", "/a", "--times", &a, &b]), 1);
+    assert_eq!(code(&["diff", &a]), 2);
+    assert_eq!(code(&["inspect", "oci:nowhere"]), 2);
+    assert_eq!(code(&["--version"]), 0);
+}
+
+#[test]
+fn errors_say_what_and_what_to_do() {
+    let sandbox = Sandbox::new();
+    let two = sandbox.oci(TWO);
+    insta::assert_snapshot!(sandbox.fails(["inspect", "oci:nowhere"]), @"error: cannot read nowhere: No such file or directory (os error 2): No such file or directory (os error 2)");
+    let several = sandbox.fails(["inspect", &two]);
+    assert!(several.contains("several images, choose one by its tag: a, b"), "{several}");
+    insta::assert_snapshot!(sandbox.fails(["inspect", "Python:3"]), @r#"error: "Python:3" is no image name: invalid reference format: repository name must be lowercase"#);
+    insta::assert_snapshot!(sandbox.fails(["diff", "-", "-"]), @"error: standard input can be read once: as one image, or as the password");
+    insta::assert_snapshot!(sandbox.fails(["inspect", &format!("{two}:a"), "--platform", "arm64"]), @r#"error: "arm64" is no platform: expected os/architecture or os/architecture/variant, such as linux/arm64/v8"#);
+    insta::assert_snapshot!(sandbox.fails(["diff", "--include", "a[", &format!("{two}:a"), &format!("{two}:b")]), @r#"error: "a[" is no glob: error parsing glob '**/a[': unclosed character class; missing ']'"#);
+    let missing = sandbox.fails(["cat", &format!("{two}:a"), "/no/such"]);
+    assert!(missing.ends_with(":a: /no is not in the image\n"), "{missing}");
+    let folder = sandbox.fails(["cat", &format!("{two}:a"), "/"]);
+    assert!(folder.ends_with(":a: / is no regular file\n"), "{folder}");
+}
+
+#[test]
+fn names_in_errors_are_escaped() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.fails(["inspect", "./\u{1b}[31m\u{202e}.tar"]);
+    assert!(said.contains(r"\x1b[31m\u{202e}") && !said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn help_names_every_command() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.ok(["--help"]);
+    insta::assert_snapshot!(help, @"
+    Reads container images layer by layer, and tells where their bytes go
+
+    Reads container images straight from a registry, layer by layer, and tells where their bytes go:
+    which of them are lost, and what differs between two images. No daemon, no root, nothing is
+    unpacked.
+
+    Usage: layerscope [OPTIONS] <COMMAND>
+
+    Commands:
+      inspect      Size, layers with the instruction that made each, lost bytes, duplicates, findings
+                   [alias: i]
+      diff         What two images share, and what differs: layers, files, packages, configuration
+                   [alias: d]
+      ls           The merged tree, or what is at and below a path of it
+      cat          One file of the merged tree
+      serve        A read-only registry over OCI layouts and archives, for a room without a network
+      cache        What was read before, kept to be read faster
+      completions  Completions for a shell, on standard output
+      man          The manual page, on standard output
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Messages:
+          --color <WHEN>
+              When to use colours
+              
+              [default: auto]
+              [possible values: auto, always, never]
+
+      -q, --quiet
+              Say nothing but errors
+
+      -v, --verbose...
+              Say what happens; twice for more
+
+          --progress <HOW>
+              How to show progress: bars on a terminal, plain lines, or not at all
+              
+              [default: auto]
+              [possible values: auto, plain, none]
+
+    An IMAGE is named as for skopeo and podman:
+      python:3.7, docker://ghcr.io/owner/name@sha256:…   in a registry (Docker Hub, if none is named)
+      oci:DIR[:TAG], oci-archive:FILE[:TAG]              an OCI layout, an archive of one
+      docker-archive:FILE[:REF]                          what `docker save` writes, of any age
+      docker-daemon:REF, podman:REF                      the local engine
+      DIR, FILE.tar, FILE.tar.gz, -                      what is there is recognised; - is standard
+      input
+
+    Exit status: 0 done, 1 a gate failed (diff --exit-code), 2 it could not be done.
+    ");
+}
+
+#[test]
+fn completions_and_manual_know_the_commands() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = sandbox.ok(["completions", shell]);
+        assert!(script.contains("inspect") && script.contains("exit-code"), "{shell}");
+    }
+    let manual = sandbox.ok(["man"]);
+    assert!(manual.starts_with(".ie") && manual.contains("layerscope") && manual.contains("serve"), "{manual}");
+    assert!(sandbox.ok(["man", "diff"]).contains(r"\-\-exit\-code"));
+    insta::assert_snapshot!(sandbox.fails(["man", "nothing"]), @r#"error: "nothing" is no command"#);
+}
+
+#[test]
+fn a_file_is_written_whole_or_not_at_all() {
+    let sandbox = Sandbox::new();
+    let out = sandbox.path("report.json");
+    let args = ["inspect", &workshop("slim"), "--format", "json", "-o", out.to_str().unwrap()];
+    assert_eq!(sandbox.ok(args), "");
+    let written = std::fs::read_to_string(&out).unwrap();
+    assert_eq!(written, sandbox.ok(["inspect", &workshop("slim"), "--format", "json"]));
+    std::fs::write(&out, "before").unwrap();
+    sandbox.fails(["inspect", "oci:nowhere", "-o", out.to_str().unwrap()]);
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "before");
+    insta::assert_snapshot!(sandbox.fails(["inspect", &workshop("slim"), "-o", "no/such/folder/x"]), @"error: cannot write no/such/folder/x: No such file or directory (os error 2)");
+    let left: Vec<_> = std::fs::read_dir(sandbox.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("tmp")), "{left:?}");
+    assert_eq!(sandbox.ok(["inspect", &workshop("slim"), "-o", "/dev/null"]), "");
+}
+
+#[test]
+fn cat_gives_the_bytes() {
+    let sandbox = Sandbox::new();
+    let image = sandbox.oci("image x\nlayer x\n  file /a/b \"\\x00\\xff\\n\"\n  link /l /a\n");
+    assert_eq!(sandbox.layerscope(["cat", &image, "/l/b"]).run().bytes, b"\0\xff\n");
+    let out = sandbox.path("out");
+    sandbox.ok(["cat", &image, "a/b", "-o", out.to_str().unwrap()]);
+    assert_eq!(std::fs::read(out).unwrap(), b"\0\xff\n");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let sandbox = Sandbox::new();
+    let image = sandbox.oci("image x\nlayer x\n  file /a words=3M\n");
+    let mut command = sandbox.layerscope(["cat", &image, "/a"]).command();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 10];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn what_was_read_once_is_read_from_the_cache() {
+    let sandbox = Sandbox::new();
+    let registry = Hub::new(Layout::of(&[app("app:1", "linux/amd64")])).start();
+    let name = registry.name("1");
+    let first = sandbox.ok(["inspect", &name, "--platform", "linux/amd64", "--format", "json"]);
+    let blobs = |registry: &crate::support::fake_registry::FakeRegistry| {
+        registry.server.log().iter().filter(|ask| ask.path().contains("/blobs/")).count()
+    };
+    let before = blobs(&registry);
+    assert_eq!(sandbox.ok(["inspect", &name, "--platform", "linux/amd64", "--format", "json"]), first);
+    assert_eq!(blobs(&registry), before + 1, "the config alone is fetched again");
+    let offline = ["inspect", &name, "--platform", "linux/amd64", "--format", "json", "--offline"];
+    let asked = registry.server.log().len();
+    assert_eq!(sandbox.ok(offline), first);
+    assert_eq!(registry.server.log().len(), asked);
+    assert_eq!(sandbox.ok(["cache", "size"]).split(" in ").nth(1), Some("3 files\n"));
+    assert!(sandbox.ok(["cache", "dir"]).ends_with("home/.cache/layerscope\n"));
+    assert_eq!(sandbox.ok(["cache", "prune"]), "removed 0 B in 0 files\n");
+    assert!(sandbox.ok(["cache", "clean"]).ends_with(" in 3 files\n"));
+    let said = sandbox.fails(offline);
+    assert!(said.contains("is not in the cache, and --offline forbids"), "{said}");
+}
+
+#[test]
+fn a_damaged_cache_is_made_again() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.ok(["inspect", &workshop("slim"), "--format", "json"]);
+    let folder = sandbox.path("home/.cache/layerscope");
+    let mut files = vec![folder];
+    let mut damaged = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            let mut bytes = std::fs::read(&path).unwrap();
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            damaged += 1;
+        }
+    }
+    assert!(damaged > 3);
+    assert_eq!(sandbox.ok(["inspect", &workshop("slim"), "--format", "json"]), first);
+}
+
+#[test]
+fn without_a_cache_it_is_only_slower() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("file", "");
+    let run = sandbox.layerscope(["inspect", &workshop("slim")]).env("LAYERSCOPE_CACHE_DIR", file.join("below")).run();
+    assert_eq!(run.code(), 0);
+    assert!(run.stderr.contains("cannot use the cache"), "{}", run.stderr);
+    sandbox.ok(["inspect", &workshop("slim"), "--no-cache"]);
+    assert!(!sandbox.path("home/.cache/layerscope/v1").exists());
+}
+
+#[test]
+fn a_password_comes_from_standard_input() {
+    let sandbox = Sandbox::new();
+    let registry = Hub::new(Layout::of(&[app("app:1", "linux/amd64")])).login(Login::TokenFor("me", "pa55")).start();
+    let name = registry.name("1");
+    let args = ["inspect", &name, "--platform", "linux/amd64", "--username", "me", "--password-stdin", "-vv"];
+    let right = sandbox.layerscope(args).stdin("pa55\n").run();
+    assert_eq!(right.code(), 0, "{}", right.stderr);
+    let wrong = sandbox.layerscope(args).stdin("s3cret\n").run();
+    assert_eq!(wrong.code(), 2);
+    for output in [right, wrong] {
+        assert!(!output.stderr.contains("pa55") && !output.stderr.contains("s3cret"), "{}", output.stderr);
+    }
+    insta::assert_snapshot!(sandbox.layerscope(args).run().fails(), @"error: standard input holds no password");
+}
+
+#[test]
+fn progress_goes_to_standard_error() {
+    let sandbox = Sandbox::new();
+    let two = sandbox.oci(TWO);
+    let run = sandbox.layerscope(["diff", &format!("{two}:a"), &format!("{two}:b"), "--progress", "plain"]).run();
+    assert!(run.stderr.contains(": 1 layers, ") && run.stderr.contains("layer 0: done"), "{}", run.stderr);
+    assert!(!run.stdout.contains("layer 0: done"));
+    assert_eq!(sandbox.layerscope(["ls", &format!("{two}:a")]).run().stderr, "");
+}
+
+#[test]
+fn colours_come_when_they_are_asked_for() {
+    let sandbox = Sandbox::new();
+    let plain = sandbox.ok(["inspect", &workshop("full")]);
+    assert!(!plain.contains('\u{1b}'));
+    let colored = sandbox.ok(["inspect", &workshop("full"), "--color", "always"]);
+    assert!(colored.contains("\u{1b}["));
+    assert_eq!(sandbox.ok(["inspect", &workshop("full"), "--color", "never"]), plain);
+}
+
+#[test]
+fn standard_input_is_an_archive() {
+    let sandbox = Sandbox::new();
+    let archive = Layout::of(&crate::support::images("image x:1\nlayer y\n  file /a \"b\"\n")).archive();
+    let run = sandbox.layerscope(["cat", "-", "/a", "--no-cache"]).stdin(archive).run();
+    // What comes as a stream is kept while it is needed.
+    assert_eq!(run.ok(), "b");
+}
+
+#[test]
+fn a_server_says_what_it_has_and_ends_when_told() {
+    let sandbox = Sandbox::new();
+    let folder = format!("{}/fixtures/workshop", env!("CARGO_MANIFEST_DIR"));
+    let mut command = sandbox.layerscope(["serve", &folder, "--listen", "127.0.0.1:0"]).command();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    let name = line.trim_end();
+    assert!(name.ends_with("/workshop:full"), "{name}");
+    let slim = name.replace(":full", ":slim");
+    let served = sandbox.ok(["diff", name, &slim, "--platform", "linux/amd64", "--format", "json", "--no-cache"]);
+    let shipped = sandbox.ok(["diff", &workshop("full"), &workshop("slim"), "--format", "json", "--no-cache"]);
+    let same = |text: &str| text.lines().filter(|line| !line.contains("\"reference\"")).collect::<Vec<_>>().join("\n");
+    assert_eq!(same(&served), same(&shipped));
+    let pid = child.id().to_string();
+    std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(started.elapsed() < Duration::from_secs(10), "Ctrl-C does not end it");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
