@@ -31,5 +31,12 @@ pub(super) fn metadata(bytes: &[u8]) -> Option<Package> {
             _ => {}
         }
     }
-    Some(Package { ecosystem: Ecosystem::Python, name: name?, version: version? })
+    Some(Package { ecosystem: Ecosystem::Python, name: normal(&name?), version: version? })
+}
+
+/// A name as indexes compare it (packaging.python.org, "Names and normalization"): the record of one release may say
+/// `Flask`, that of the next `flask`.
+fn normal(name: &str) -> String {
+    let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }

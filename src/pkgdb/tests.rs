@@ -50,6 +50,7 @@ fn languages() {
     insta::assert_snapshot!(parsed(Kind::Python, PYTHON), @"python pip 24.2");
     insta::assert_snapshot!(parsed(Kind::Npm, NPM), @"npm @types/node 20.11.5");
     assert_eq!(parsed(Kind::Python, b"Metadata-Version: 2.1\n\nName: no\nVersion: 1\n"), "");
+    assert_eq!(parsed(Kind::Python, b"Name: Zope._Interface\nVersion: 1\n"), "python zope-interface 1\n");
     assert_eq!(parsed(Kind::Npm, b"\xef\xbb\xbf{\"type\": \"module\"}"), "");
     assert!(Kind::Npm.parse(b"[").unwrap_err().to_string().starts_with("it is no package.json: "));
 }

@@ -10,6 +10,7 @@
 mod support;
 
 mod cli;
+mod corpus;
 mod dive;
 mod fixtures;
 mod harness;

@@ -13,7 +13,16 @@ pub(crate) fn layers() -> impl Strategy<Value = Vec<LayerIndex>> {
 pub(super) fn layer(entries: Vec<Entry>) -> LayerIndex {
     let digest = Digest::Sha256([0; 32]);
     let (captured, notes) = (Vec::new(), Vec::new());
-    LayerIndex { digest, stored_bytes: 0, diff_id: DiffId(digest), tar_bytes: 0, entries, captured, notes }
+    LayerIndex {
+        digest,
+        stored_bytes: 0,
+        diff_id: DiffId(digest),
+        tar_bytes: 0,
+        entries,
+        captured,
+        packages: Vec::new(),
+        notes,
+    }
 }
 
 fn path() -> impl Strategy<Value = LayerPath> {
