@@ -43,7 +43,7 @@ pub fn main() -> ExitCode {
         Ok(Verdict::GateFailed) => ExitCode::from(1),
         Err(error) => {
             // Errors quote file names and what registries say.
-            writeln!(std::io::stderr(), "error: {}", escape(&format!("{error:#}"))).ok();
+            writeln!(std::io::stderr(), "error: {}", escape(&message(&error))).ok();
             ExitCode::from(2)
         }
     }
@@ -61,6 +61,15 @@ fn run(args: &Args) -> anyhow::Result<Verdict> {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }
+}
+
+/// An error with its causes, less those that it quotes already.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        told if told.contains(&cause) => text,
+        told => format!("{told}: {cause}"),
+    })
 }
 
 /// Warnings go to standard error; `-v` and `-vv` add what happens, `-q` leaves only errors.

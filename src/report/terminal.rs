@@ -46,6 +46,8 @@ fn grid(table: &Table, look: Look) -> Grid {
     grid.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(look.width);
     if look.color {
         grid.enforce_styling();
+        // `--color always` stands over `NO_COLOR`, which crossterm looks at behind comfy-table.
+        crossterm::style::force_color_output(true);
     } else {
         grid.force_no_tty();
     }

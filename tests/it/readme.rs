@@ -7,7 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::svg::picture;
 use crate::support::{Sandbox, need_corpus_registry};
+
+/// How wide the picture is.
+const COLUMNS: usize = 104;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -87,7 +91,7 @@ fn the_readme_is_true() {
     let corpus = need_corpus_registry().is_some();
     let now = rerun(&readme, &Shell::new(), corpus);
     if std::env::var_os("UPDATE_README").is_some() {
-        std::fs::write(&file, &now).unwrap();
+        return std::fs::write(&file, &now).unwrap();
     }
     let hint = "the README is not true: UPDATE_README=1 cargo test --test it readme";
     let (shown, comes) = (words(&readme), words(&now));
@@ -95,6 +99,19 @@ fn the_readme_is_true() {
         assert_eq!(shown, comes, "{hint}");
     }
     assert_eq!(shown.lines().count(), comes.lines().count(), "{hint}");
+}
+
+#[test]
+fn its_picture_is_what_comes() {
+    let line = "layerscope --color always inspect --top 5 oci:fixtures/workshop:full | head -n 62";
+    let comes = picture(&Shell::new().output(&format!("COLUMNS={COLUMNS} {line}")), COLUMNS);
+    let file = root().join("fixtures/readme/inspect.svg");
+    if std::env::var_os("UPDATE_README").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, &comes).unwrap();
+    }
+    let shown = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(shown == comes, "fixtures/readme/inspect.svg is not true: UPDATE_README=1 cargo test --test it readme");
 }
 
 #[test]

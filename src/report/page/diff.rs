@@ -1,7 +1,7 @@
 //! The page of `diff`: the sums first, then layers, directories, files, packages, configuration.
 
 use super::inspect::layer_table;
-use super::{Page, Section, Table, Text, Tone, bytes, count, facts, heading, left, right, shown};
+use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, heading, left, right, shown};
 use crate::analyze::instruction;
 use crate::report::document::{ChangedDocument, DiffDocument, LayerDocument, StatDocument, TallyDocument};
 use crate::report::human;
@@ -40,9 +40,9 @@ fn summary(document: &DiffDocument) -> Section {
     let table =
         Table { columns: vec![left(""), right("A"), right("B"), right("B - A"), right("")], rows, one_line: false };
     let names = [("A", &document.a.image), ("B", &document.b.image)];
-    let lines = names
-        .into_iter()
-        .flat_map(|(name, image)| [Text::of(format!("{name}  {}", image.reference)), indent(facts(image))]);
+    let lines = names.into_iter().flat_map(|(name, image)| {
+        [Text::of(format!("{name}  {}", image.reference)), indent(facts(image)), indent(digest(image))]
+    });
     Section { title: "A and B".into(), level: 1, lines: lines.collect(), table }
 }
 
@@ -73,11 +73,7 @@ fn shared(document: &DiffDocument) -> Section {
         ),
         row("shared stored", bytes(totals.shared_stored_bytes), "blobs that both have"),
         row("shared layers", bytes(totals.shared_layer_file_bytes), &format!("files in the {layers} that both have")),
-        row(
-            "shared content",
-            bytes(totals.shared_content_bytes),
-            "equal files, whatever their path and layer: what a common base could win",
-        ),
+        row("shared content", bytes(totals.shared_content_bytes), "equal files, whatever their path and layer"),
     ];
     let table = Table { columns: vec![left(""), right(""), left("")], rows, one_line: false };
     Section { title: "Sharing".into(), level: 2, lines: Vec::new(), table }

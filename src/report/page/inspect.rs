@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Page, Section, Table, Text, Tone, bytes, count, facts, heading, left, right, shown};
+use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, heading, left, right, shown};
 use crate::analyze::instruction;
 use crate::report::document::{FindingDocument, InspectDocument, LayerDocument};
 use crate::report::human;
@@ -52,7 +52,7 @@ fn summary(document: &InspectDocument) -> Section {
     ];
     let table = Table { columns: vec![left(""), right(""), left("")], rows, one_line: false };
     let title = Text::of(&document.image.reference);
-    Section { title, level: 1, lines: vec![facts(&document.image)], table }
+    Section { title, level: 1, lines: vec![facts(&document.image), digest(&document.image)], table }
 }
 
 /// Layers, the lowest first; also what `diff` shows of them.

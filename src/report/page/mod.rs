@@ -141,10 +141,13 @@ fn heading(title: &str, note: &str) -> Text {
     format!("{title}{note}").into()
 }
 
-/// `linux/amd64, created 2024-03-05, sha256:…`
+/// `linux/amd64 · created 2024-03-05T08:00:00Z`
 fn facts(image: &ImageDocument) -> Text {
-    let created = image.created.as_ref().map(|created| format!("created {created}"));
-    let digest = image.digest.as_ref().or(Some(&image.config_digest)).cloned();
-    let parts = [Some(image.platform.clone()), created, digest];
-    Text::from(parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")).toned(Tone::Dim)
+    let created = image.created.as_ref().map(|created| format!(" · created {created}")).unwrap_or_default();
+    Text::from(format!("{}{created}", image.platform)).toned(Tone::Dim)
+}
+
+/// The digest of the manifest, or of the config where there is none.
+fn digest(image: &ImageDocument) -> Text {
+    Text::of(image.digest.as_ref().unwrap_or(&image.config_digest)).toned(Tone::Dim)
 }

@@ -9,6 +9,7 @@ pub(crate) mod need;
 pub(crate) mod podman;
 pub(crate) mod recipe;
 pub(crate) mod run;
+pub(crate) mod svg;
 pub(crate) mod tar_writer;
 
 pub(crate) use image::{ImageSpec, LayerSpec};
