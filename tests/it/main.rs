@@ -23,3 +23,4 @@ mod registry_trouble;
 mod schema;
 mod serve;
 mod sources;
+mod union;
