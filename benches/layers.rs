@@ -70,7 +70,16 @@ fn entry(path: String, kind: EntryKind) -> Entry {
 fn layer(entries: Vec<Entry>) -> Arc<LayerIndex> {
     let digest = Digest::Sha256([0; 32]);
     let (captured, notes) = Default::default();
-    let index = LayerIndex { digest, stored_bytes: 0, diff_id: DiffId(digest), tar_bytes: 0, entries, captured, notes };
+    let index = LayerIndex {
+        digest,
+        stored_bytes: 0,
+        diff_id: DiffId(digest),
+        tar_bytes: 0,
+        entries,
+        captured,
+        packages: Vec::new(),
+        notes,
+    };
     Arc::new(index)
 }
 

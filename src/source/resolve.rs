@@ -95,6 +95,12 @@ pub enum ResolveError {
         /// What it says it is.
         artifact_type: String,
     },
+    /// An index of nothing, or of attestations alone.
+    #[error("{reference} is an index that lists no image")]
+    NoImages {
+        /// The name.
+        reference: String,
+    },
     /// An index without the wanted platform.
     #[error("{reference} has no image for {wanted}: it has {available}; choose one with --platform")]
     Platform {
@@ -175,6 +181,9 @@ pub(super) fn resolve(docs: &dyn Documents, reference: &str, wanted: &Platform) 
         let Some(children) = manifest.manifests else {
             return image(docs, reference, digest, manifest);
         };
+        if children.iter().all(is_attestation) {
+            return Err(ResolveError::NoImages { reference: reference.into() }.into());
+        }
         let child = choose(&children, wanted).ok_or_else(|| ResolveError::Platform {
             reference: reference.into(),
             wanted: wanted.clone(),
@@ -193,8 +202,12 @@ fn image(
     digest: Digest,
     manifest: AnyManifest,
 ) -> Result<Manifest, SourceError> {
-    let Some(config) = manifest.config.filter(|config| is_image_config(&config.media_type)) else {
-        let artifact_type = manifest.artifact_type.unwrap_or_else(|| "unknown".into());
+    let (config, other) = match manifest.config {
+        Some(config) if is_image_config(&config.media_type) => (Some(config), None),
+        other => (None, other.map(|config| config.media_type)),
+    };
+    let Some(config) = config else {
+        let artifact_type = manifest.artifact_type.or(other).unwrap_or_else(|| "unknown".into());
         return Err(ResolveError::Artifact { reference: reference.into(), artifact_type }.into());
     };
     let bytes = fetch(docs, DocumentKind::Config, &config)?;
@@ -270,7 +283,7 @@ fn available(children: &[Descriptor]) -> String {
         .collect();
     names.sort();
     names.dedup();
-    if names.is_empty() { "none".into() } else { names.join(", ") }
+    names.join(", ")
 }
 
 fn fetch(docs: &dyn Documents, kind: DocumentKind, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {

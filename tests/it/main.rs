@@ -14,6 +14,7 @@ mod corpus;
 mod dive;
 mod fixtures;
 mod harness;
+mod hostile;
 mod layering;
 mod properties;
 mod readme;
