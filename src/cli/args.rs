@@ -133,7 +133,7 @@ pub(super) struct ReportArgs {
     pub(super) format: FormatArg,
     #[command(flatten)]
     pub(super) output: OutputArgs,
-    /// Rows of each list [default: 10 in tables, all in JSON]
+    /// Rows of each list [default: 10 in tables; all in JSON, where it cuts lists of files alone]
     #[arg(long, value_name = "N", conflicts_with = "all")]
     pub(super) top: Option<usize>,
     /// All rows

@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+
+/// The status of a program that SIGINT ended: 128 and the signal's number.
+const INTERRUPTED: i32 = 130;
 
 /// Calls `write` with where the output goes. A reader of standard output that goes away is no error.
 pub(super) fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
@@ -22,8 +25,8 @@ fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result
     }
 }
 
-/// Everything is first written to a file without a name, which no signal can leave behind; then it is copied beside its
-/// place, and moved there.
+/// Everything is first written to a file without a name, which nothing can leave behind; then it is copied beside its
+/// place, and moved there. Whoever interrupts that copy takes it along.
 fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     if is_special(file) {
         return write(&mut File::options().write(true).open(file)?);
@@ -34,9 +37,19 @@ fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     let mut draft = draft.into_inner().map_err(io::IntoInnerError::into_error)?;
     draft.rewind()?;
     let mut beside = tempfile::Builder::new().prefix(".layerscope-").permissions(permissions()).tempfile_in(folder)?;
+    remove_when_interrupted(beside.path().to_owned());
     io::copy(&mut draft, beside.as_file_mut())?;
     beside.persist(file)?;
     Ok(())
+}
+
+/// Ctrl-C, or a request to end, removes the file before it ends the program, with the status that shells expect.
+fn remove_when_interrupted(file: PathBuf) {
+    let end = move || {
+        std::fs::remove_file(&file).ok();
+        std::process::exit(INTERRUPTED);
+    };
+    ctrlc::set_handler(end).unwrap_or_else(|error| tracing::warn!("Ctrl-C may leave a file behind: {error}"));
 }
 
 /// What a file of the user's gets, less what the umask takes.

@@ -46,12 +46,14 @@ pub struct Look {
 
 /// Width where nothing says how wide the terminal is: in a pipe, a file, a CI log.
 const USUAL_WIDTH: u16 = 100;
+/// A table is not squeezed into less than this: it would be all broken words.
+const LEAST_WIDTH: u16 = 60;
 
 impl Look {
     /// Fits `$COLUMNS`, if it is given, or else the terminal on standard output.
     pub fn new(color: bool, columns: Option<&str>) -> Self {
         let given = columns.and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
-        Self { color, width: given.or_else(terminal::width).unwrap_or(USUAL_WIDTH) }
+        Self { color, width: given.or_else(terminal::width).unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Row, Table as Grid};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table as Grid};
 
 use super::Look;
 use super::page::{Column, Page, Section, Table, Text, Tone};
@@ -63,8 +63,12 @@ fn grid(table: &Table, look: Look) -> Grid {
         grid.add_row(row);
     }
     let last = table.columns.len().saturating_sub(1);
-    for (at, column) in grid.column_iter_mut().enumerate() {
+    for ((at, column), meant) in grid.column_iter_mut().enumerate().zip(&table.columns) {
         column.set_padding((0, if at == last { 0 } else { GAP }));
+        if meant.right {
+            // Half a number is none.
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     grid
 }

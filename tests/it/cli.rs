@@ -161,6 +161,38 @@ fn a_file_is_written_whole_or_not_at_all() {
 }
 
 #[test]
+fn an_interrupted_run_leaves_no_file() {
+    let sandbox = Sandbox::new();
+    let image = sandbox.oci("image x\nlayer x\n  file /a zeros=100M\n");
+    sandbox.ok(["inspect", &image]);
+    let out = sandbox.path("out");
+    std::fs::create_dir(&out).unwrap();
+    let file = out.join("a");
+    let mut ended = [0, 0];
+    for wait in 0..6 {
+        let mut command = sandbox.layerscope(["cat", &image, "/a", "-o", file.to_str().unwrap()]).command();
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        // Until the copy has a name, or for a while longer each time.
+        let started = Instant::now();
+        while std::fs::read_dir(&out).unwrap().next().is_none() && child.try_wait().unwrap().is_none() {
+            assert!(started.elapsed() < Duration::from_secs(60));
+        }
+        std::thread::sleep(Duration::from_millis(wait * 5));
+        std::process::Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        let done = child.wait().unwrap().code() == Some(0);
+        ended[usize::from(done)] += 1;
+        let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.is_empty() || (done && left == ["a"]), "{left:?}");
+        std::fs::remove_file(&file).ok();
+    }
+    assert!(ended[0] > 0, "no run was interrupted");
+}
+
+#[test]
 fn cat_gives_the_bytes() {
     let sandbox = Sandbox::new();
     let image = sandbox.oci("image x\nlayer x\n  file /a/b \"\\x00\\xff\\n\"\n  link /l /a\n");

@@ -35,6 +35,9 @@ pub struct DiffDocument {
     pub packages: Vec<PackageChangeDocument>,
     /// Settings that differ.
     pub config: Vec<ConfigDocument>,
+    /// How many rows of packages and settings a table shows; the document has all.
+    #[serde(skip)]
+    pub top: Top,
 }
 
 /// One of the two images.
@@ -237,6 +240,7 @@ pub fn diff(a: Subject<'_>, b: Subject<'_>, filter: &Filter<'_>, top: Top, direc
         files: lists(files, a.tree, b.tree, top),
         packages: packages.into_iter().map(PackageChangeDocument::from).collect(),
         config: config.into_iter().map(ConfigDocument::from).collect(),
+        top,
     }
 }
 

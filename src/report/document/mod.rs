@@ -29,7 +29,7 @@ pub use list::{EntryDocument, ListDocument, entry};
 pub struct Top(pub Option<usize>);
 
 impl Top {
-    fn of<T>(self, items: impl Iterator<Item = T>) -> Vec<T> {
+    pub(super) fn of<T>(self, items: impl Iterator<Item = T>) -> Vec<T> {
         items.take(self.0.unwrap_or(usize::MAX)).collect()
     }
 }

@@ -6,9 +6,6 @@ use crate::analyze::instruction;
 use crate::report::document::{ChangedDocument, DiffDocument, LayerDocument, StatDocument, TallyDocument};
 use crate::report::human;
 
-/// How many rows packages and settings get where a list is cut.
-const LONG: usize = 20;
-
 /// Lays out the document.
 pub(in crate::report) fn diff(document: &DiffDocument) -> Page {
     let mut sections = vec![summary(document), shared(document)];
@@ -181,7 +178,7 @@ fn changes(file: &ChangedDocument) -> String {
 
 fn packages(document: &DiffDocument) -> Option<Section> {
     let packages = &document.packages;
-    let rows = packages.iter().take(limit(document)).map(|package| {
+    let rows = document.top.of(packages.iter()).into_iter().map(|package| {
         let (kind, tone) = match (&package.a, &package.b) {
             (None, _) => ("added", Tone::Bad),
             (_, None) => ("removed", Tone::Good),
@@ -219,20 +216,12 @@ fn config(document: &DiffDocument) -> Option<Section> {
         Some(value) if key.starts_with("History.") => Text::of(instruction(value)),
         Some(value) => Text::of(value),
     };
-    let rows = document
-        .config
-        .iter()
-        .take(limit(document))
+    let listed = document.top.of(document.config.iter());
+    let rows = listed
+        .into_iter()
         .map(|change| vec![Text::of(&change.key), value(&change.key, &change.a), value(&change.key, &change.b)]);
     let columns = vec![left("setting"), left("A"), left("B")];
-    let table = Table { columns, rows: rows.collect(), one_line: limit(document) < usize::MAX };
+    let table = Table { columns, rows: rows.collect(), one_line: document.top.0.is_some() };
     let title = heading("Configuration", &shown(table.rows.len(), document.config.len() as u64));
     (!table.rows.is_empty()).then_some(Section { title, level: 2, lines: Vec::new(), table })
-}
-
-/// Packages and settings are shown in full where files are.
-fn limit(document: &DiffDocument) -> usize {
-    let files = &document.files;
-    let listed = files.added.len() + files.removed.len() + files.changed.len() + files.moved.len();
-    if (listed as u64) < document.totals.names() { LONG } else { usize::MAX }
 }
