@@ -3,7 +3,9 @@
 
 mod blobs;
 mod bombs;
+mod contents;
 mod manifests;
+mod room;
 mod tars;
 
 use serde_json::Value;
