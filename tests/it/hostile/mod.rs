@@ -4,7 +4,9 @@
 mod blobs;
 mod bombs;
 mod contents;
+mod kinds;
 mod manifests;
+mod packings;
 mod room;
 mod tars;
 
