@@ -8,7 +8,7 @@ mod header;
 mod ndb;
 mod sqlite;
 
-use super::{Package, PkgdbError};
+use super::{MOST_PACKAGES, Package, PkgdbError};
 
 /// Folders that rpm keeps its database in.
 const FOLDERS: [&[u8]; 3] = [b"var/lib/rpm/", b"usr/lib/sysimage/rpm/", b"usr/share/rpm/"];
@@ -25,7 +25,7 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, PkgdbError> {
     let mut packages = Vec::new();
     let mut each = |blob: &[u8]| {
         packages.extend(header::package(blob)?);
-        Ok(())
+        if packages.len() > MOST_PACKAGES { Err(PkgdbError::TooMany) } else { Ok(()) }
     };
     if sqlite::is_it(bytes) {
         sqlite::each(bytes, &mut each)?;
