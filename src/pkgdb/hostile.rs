@@ -1,18 +1,7 @@
-//! Databases and programs that were made to take a reader's time or memory: each is refused, or read in time.
-
-use std::time::{Duration, Instant};
+//! Databases and programs that were made to take a reader's time or memory: each is refused, or read at once. A reader
+//! that falls for one keeps its test from ending.
 
 use super::*;
-
-/// No reader may come near this, not even unoptimised on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn within_patience<T>(act: impl FnOnce() -> T) -> T {
-    let began = Instant::now();
-    let result = act();
-    assert!(began.elapsed() < PATIENCE, "it took {:?}", began.elapsed());
-    result
-}
 
 /// A header of rpm's with a name of that length.
 fn rpm_header(name: usize) -> Vec<u8> {
@@ -70,7 +59,7 @@ fn sqlite_is_asked_for_a_plain_table_only() {
     let generated = "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob AS (zeroblob(100000000)));
          INSERT INTO Packages (hnum) VALUES (1);";
     for statements in [&view, generated] {
-        assert!(within_patience(|| Kind::Rpm.parse(&sqlite(statements))).is_err(), "{statements}");
+        assert!(Kind::Rpm.parse(&sqlite(statements)).is_err(), "{statements}");
     }
 }
 
@@ -127,7 +116,7 @@ fn endless_section_names() -> Vec<u8> {
 
 #[test]
 fn names_of_sections_are_not_followed_to_their_end() {
-    assert!(within_patience(|| rust_packages(&endless_section_names())).unwrap().is_empty());
+    assert!(rust_packages(&endless_section_names()).unwrap().is_empty());
 }
 
 #[test]
@@ -145,6 +134,6 @@ fn a_decoy_hides_no_build_information() {
 fn more_packages_than_there_are_is_an_error() {
     for (kind, stanza) in [(Kind::Apk, "P:a\nV:1\n\n"), (Kind::DpkgPart, "Package:a\nVersion:1\n\n")] {
         let many = stanza.repeat(300_000);
-        assert!(within_patience(|| kind.parse(many.as_bytes())).is_err(), "{kind:?}");
+        assert!(kind.parse(many.as_bytes()).is_err(), "{kind:?}");
     }
 }
