@@ -39,58 +39,62 @@ fn items_of_berkeley_db_do_not_overlap() {
     assert!(Kind::Rpm.parse(&overlapping_items()).is_err());
 }
 
-fn sqlite(statements: &str) -> Vec<u8> {
-    let mut connection = rusqlite::Connection::open_in_memory().unwrap();
-    connection.execute_batch(statements).unwrap();
-    connection.serialize("main").unwrap().to_vec()
+const DEEP: &[u8] = include_bytes!("../../fixtures/packages/rpm-deep.sqlite");
+/// Bytes of its pages.
+const DEEP_PAGE: usize = 512;
+
+/// The first of its pages of a kind: 5 leads to others, 13 has rows. No other page begins so.
+fn deep_page(kind: u8) -> usize {
+    (1..DEEP.len() / DEEP_PAGE).map(|page| page * DEEP_PAGE).find(|&at| DEEP[at] == kind).unwrap()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn reason(bytes: &[u8]) -> String {
+    let text = Kind::Rpm.parse(bytes).unwrap_err().to_string();
+    text.strip_prefix("it is no rpm database in SQLite form: ").unwrap_or(&text).to_owned()
 }
 
-#[test]
-fn sqlite_is_asked_for_a_plain_table_only() {
-    let blob = hex(&rpm_header(1000));
-    let view = format!(
-        "CREATE VIEW Packages AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
-         SELECT x'{blob}' AS blob FROM n;"
-    );
-    let generated = "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob AS (zeroblob(100000000)));
-         INSERT INTO Packages (hnum) VALUES (1);";
-    for statements in [&view, generated] {
-        assert!(Kind::Rpm.parse(&sqlite(statements)).is_err(), "{statements}");
-    }
+/// Every cell of the page is its first one, as often as there is room before it.
+fn one_cell(mut bytes: Vec<u8>, page: usize, cells: usize) -> Vec<u8> {
+    let place: [u8; 2] = bytes[page + cells..][..2].try_into().unwrap();
+    let many = (u16::from_be_bytes(place) - cells as u16) / 2;
+    bytes[page + 3..page + 5].copy_from_slice(&many.to_be_bytes());
+    (0..usize::from(many)).for_each(|nth| bytes[page + cells + 2 * nth..][..2].copy_from_slice(&place));
+    bytes
 }
 
-/// A table whose inner page leads to one leaf again and again.
 #[test]
 fn shared_branches_of_sqlite_are_given_up() {
-    let blob = hex(&rpm_header(100));
-    let insert = format!("INSERT INTO Packages (blob) VALUES (x'{blob}');").repeat(200);
-    let mut bytes = sqlite(&format!(
-        "PRAGMA page_size = 4096; CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB NOT NULL);{insert}"
-    ));
-    let inner = (1..bytes.len() / 4096).find(|page| bytes[page * 4096] == 5).unwrap() * 4096;
-    let cells = usize::from(u16::from_be_bytes([bytes[inner + 3], bytes[inner + 4]]));
-    let cell = |bytes: &[u8], nth: usize| {
-        let at = inner + 12 + 2 * nth;
-        inner + usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]))
-    };
-    let first: [u8; 4] = bytes[cell(&bytes, 0)..][..4].try_into().unwrap();
-    for nth in 1..cells {
-        let at = cell(&bytes, nth);
-        bytes[at..at + 4].copy_from_slice(&first);
+    assert_eq!(reason(&one_cell(DEEP.to_vec(), deep_page(5), 12)), "its pages go in circles");
+}
+
+#[test]
+fn a_row_of_sqlite_is_not_given_again_and_again() {
+    let mut bytes = DEEP.to_vec();
+    for page in (1..DEEP.len() / DEEP_PAGE).map(|page| page * DEEP_PAGE).filter(|&at| DEEP[at] == 13) {
+        bytes = one_cell(bytes, page, 8);
     }
-    // Cells may share their place too: as many as the page has room for.
-    let place: [u8; 2] = bytes[inner + 12..][..2].try_into().unwrap();
-    let many = 600_u16;
-    bytes[inner + 3..inner + 5].copy_from_slice(&many.to_be_bytes());
-    (0..usize::from(many)).for_each(|nth| bytes[inner + 12 + 2 * nth..][..2].copy_from_slice(&place));
-    assert_eq!(
-        Kind::Rpm.parse(&bytes).unwrap_err().to_string(),
-        "it is no rpm database in SQLite form: its rows are longer than it"
-    );
+    assert_eq!(reason(&bytes), "its rows are longer than it");
+}
+
+#[test]
+fn trees_of_sqlite_have_a_bottom() {
+    let inner = deep_page(5);
+    let mut circle = DEEP.to_vec();
+    let own = (inner / DEEP_PAGE + 1) as u32;
+    circle[inner + 3..inner + 5].fill(0);
+    circle[inner + 8..inner + 12].copy_from_slice(&own.to_be_bytes());
+    assert_eq!(reason(&circle), "its trees are too deep");
+}
+
+#[test]
+fn sqlite_of_something_else() {
+    let mut other = DEEP.to_vec();
+    for at in memchr::memmem::find_iter(DEEP, b"Packages") {
+        other[at] = b'p';
+    }
+    assert_eq!(reason(&other), "it has no table of packages");
+    assert_eq!(reason(&DEEP[..100]), "it lacks a page");
+    assert_eq!(reason(&DEEP[..DEEP.len() / 2]), "it lacks a page");
 }
 
 /// A program with as many sections as there can be, whose names don't end.

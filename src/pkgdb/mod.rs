@@ -80,9 +80,6 @@ pub enum PkgdbError {
         /// What is wrong.
         source: serde_json::Error,
     },
-    /// SQLite.
-    #[error("SQLite cannot read it: {0}")]
-    Sqlite(#[from] rusqlite::Error),
     /// A number or pointer that leads nowhere.
     #[error("it is no {form}: {reason}")]
     Broken {

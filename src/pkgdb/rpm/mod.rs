@@ -1,7 +1,7 @@
 //! rpm's databases: one header a package, kept in one of three forms.
 //!
 //! Read here and not with the crate `rpmdb`: it indexes without a look at lengths and follows pages in circles, which a
-//! hostile database turns into panics and endless loops. SQLite is SQLite's own.
+//! hostile database turns into panics and endless loops. `sqlite.rs` says why not with SQLite.
 
 mod bdb;
 mod header;
@@ -42,6 +42,10 @@ type Each<'e> = &'e mut dyn FnMut(&[u8]) -> Result<(), PkgdbError>;
 
 fn u16_le(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|four| u16::from_le_bytes(*four))
+}
+
+fn u16_be(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|two| u16::from_be_bytes(*two))
 }
 
 fn u32_le(bytes: &[u8], at: usize) -> Option<u32> {
