@@ -2,6 +2,7 @@
 
 mod cache;
 mod capture;
+mod room;
 mod rows;
 pub mod tar;
 

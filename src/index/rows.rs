@@ -6,6 +6,7 @@ use std::io::{self, Seek, Write};
 use sha2::{Digest as _, Sha256};
 
 use super::capture::{Capture, Captured};
+use super::room::Room;
 use super::tar::{Header, TarError, TarReader, Visitor};
 use super::{LayerIndex, Note};
 use crate::blob::{Chunk, Facts, Stage};
@@ -14,8 +15,6 @@ use crate::pkgdb::Package;
 
 /// Linux's PATH_MAX; what is longer cannot be unpacked anywhere.
 const MAX_PATH: usize = 4096;
-/// A layer with more entries is refused: their table alone would take gigabytes.
-const MAX_ENTRIES: usize = 10_000_000;
 /// Zeros of sparse files that are hashed as a reader would see them, for each layer. Beyond, only the map counts.
 const MAX_HOLES: u64 = 4 << 30;
 /// Contents that are kept, for each layer.
@@ -86,6 +85,7 @@ struct Rows {
     packages: Vec<(u32, Vec<Package>)>,
     unreadable: usize,
     notes: Vec<Note>,
+    room: Room,
     holes: u64,
     progress: Progress,
     file: Option<OpenFile>,
@@ -133,10 +133,8 @@ impl Visitor for Rows {
         if header.name.len() > MAX_PATH {
             return Err(TarError::Path { offset: header.offset, length: header.name.len(), limit: MAX_PATH });
         }
-        if self.entries.len() >= MAX_ENTRIES {
-            return Err(TarError::Entries { limit: MAX_ENTRIES });
-        }
         let path = LayerPath::clean(&header.name);
+        self.room.take(header, &path)?;
         if let Some(marker) = Marker::of(&path) {
             self.mark(marker, header);
         } else {
@@ -146,25 +144,24 @@ impl Visitor for Rows {
     }
 
     fn data(&mut self, bytes: &[u8]) {
+        // What is no file has data too, now and then: a marker, an entry of an unknown type.
+        let Some(file) = &mut self.file else { return };
         if let Some(copy) = &mut self.copy {
             copy.write(self.entries.len(), bytes);
         }
-        if let Some(file) = &mut self.file {
-            file.content.update(bytes);
-            if let Some(hasher) = &mut file.sha256 {
-                hasher.update(bytes);
-            }
-            file.capture.data(bytes);
+        file.content.update(bytes);
+        if let Some(hasher) = &mut file.sha256 {
+            hasher.update(bytes);
         }
+        file.capture.data(bytes);
     }
 
     fn hole(&mut self, len: u64) {
+        let Some(file) = &mut self.file else { return };
         if let Some(copy) = &mut self.copy {
             copy.skip(self.entries.len(), len);
         }
-        if let Some(file) = &mut self.file {
-            file.hole(len);
-        }
+        file.hole(len);
     }
 
     fn end(&mut self, offset: u64) {

@@ -95,7 +95,17 @@ pub enum ResolveError {
         /// What it says it is.
         artifact_type: String,
     },
-    /// An index of nothing, or of attestations alone.
+    /// An image that is kept from readers.
+    #[error("layer {digest} of {reference} is encrypted ({media_type}): it cannot be analysed without its key")]
+    Encrypted {
+        /// The name.
+        reference: String,
+        /// The layer.
+        digest: Digest,
+        /// Its media type.
+        media_type: String,
+    },
+    /// An index of nothing, or of attestations and the like alone.
     #[error("{reference} is an index that lists no image")]
     NoImages {
         /// The name.
@@ -181,7 +191,7 @@ pub(super) fn resolve(docs: &dyn Documents, reference: &str, wanted: &Platform) 
         let Some(children) = manifest.manifests else {
             return image(docs, reference, digest, manifest);
         };
-        if children.iter().all(is_attestation) {
+        if !children.iter().any(may_be_image) {
             return Err(ResolveError::NoImages { reference: reference.into() }.into());
         }
         let child = choose(&children, wanted).ok_or_else(|| ResolveError::Platform {
@@ -241,6 +251,15 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ResolveError> {
         let media_type = layer.media_type.clone();
         return Err(ResolveError::Foreign { reference: reference(), digest: layer.digest, media_type });
     }
+    // Signatures and attestations have the config of an image and statements for layers.
+    if let Some(layer) = manifest.layers.iter().find(|layer| layer.media_type.ends_with("json")) {
+        let artifact_type = layer.media_type.clone();
+        return Err(ResolveError::Artifact { reference: reference(), artifact_type });
+    }
+    if let Some(layer) = manifest.layers.iter().find(|layer| layer.media_type.ends_with("+encrypted")) {
+        let media_type = layer.media_type.clone();
+        return Err(ResolveError::Encrypted { reference: reference(), digest: layer.digest, media_type });
+    }
     let (diff_ids, layers) = (manifest.config.rootfs.diff_ids.len(), manifest.layers.len());
     if diff_ids != layers {
         return Err(ResolveError::LayerCount { reference: reference(), diff_ids, layers });
@@ -258,9 +277,9 @@ fn is_image_config(media_type: &str) -> bool {
     )
 }
 
-/// The best child for a platform; attestations (`unknown/unknown`, or so annotated) are never it.
+/// The best child for a platform; what is no image is never it.
 fn choose<'a>(children: &'a [Descriptor], wanted: &Platform) -> Option<&'a Descriptor> {
-    let images: Vec<&Descriptor> = children.iter().filter(|child| !is_attestation(child)).collect();
+    let images: Vec<&Descriptor> = children.iter().filter(|child| may_be_image(child)).collect();
     let score = |child: &Descriptor| match &child.platform {
         Some(platform) => platform.serves(wanted),
         None => Some(0),
@@ -270,6 +289,15 @@ fn choose<'a>(children: &'a [Descriptor], wanted: &Platform) -> Option<&'a Descr
     best.map(|(_, child)| child)
 }
 
+/// Attestations are none, nor is what has no manifest: BuildKit's caches are indexes of layers.
+fn may_be_image(child: &Descriptor) -> bool {
+    let media_type = child.media_type.as_str();
+    let manifest = matches!(media_type, "" | "application/json" | "application/octet-stream")
+        || ["manifest", "index"].iter().any(|word| media_type.contains(word));
+    manifest && !is_attestation(child)
+}
+
+/// `unknown/unknown`, or so annotated.
 fn is_attestation(child: &Descriptor) -> bool {
     child.annotations.get("vnd.docker.reference.type").is_some_and(|kind| kind == "attestation-manifest")
         || child.platform.as_ref().is_some_and(|p| p.os == "unknown" && p.architecture == "unknown")
@@ -278,7 +306,7 @@ fn is_attestation(child: &Descriptor) -> bool {
 fn available(children: &[Descriptor]) -> String {
     let mut names: Vec<String> = children
         .iter()
-        .filter(|child| !is_attestation(child))
+        .filter(|child| may_be_image(child))
         .filter_map(|child| child.platform.as_ref().map(ToString::to_string))
         .collect();
     names.sort();

@@ -42,7 +42,10 @@ const MTIME: Field = 136..148;
 const CHECKSUM: Field = 148..156;
 const FLAG: usize = 156;
 const LINK: Field = 157..257;
-const MAGIC: Field = 257..265;
+/// POSIX's magic number. What follows is its version, which Go does not look at either.
+const MAGIC: Field = 257..263;
+/// GNU's, with the version.
+const GNU_MAGIC: Field = 257..265;
 const MAJOR: Field = 329..337;
 const MINOR: Field = 337..345;
 const PREFIX: Field = 345..500;
@@ -55,8 +58,8 @@ impl Header {
     pub(super) fn parse(block: &[u8; BLOCK]) -> Result<Self, &'static str> {
         check_sum(block)?;
         let unsigned = |field: Field, reason| u64::try_from(number(&block[field]).ok_or(reason)?).map_err(|_| reason);
-        let posix = &block[MAGIC] == b"ustar\x0000";
-        let known = posix || &block[MAGIC] == b"ustar  \0";
+        let posix = &block[MAGIC] == b"ustar\0";
+        let known = posix || &block[GNU_MAGIC] == b"ustar  \0";
         let device = |field: Field| match known {
             true => unsigned(field, "its device number is none").map(|n| n as u32),
             false => Ok(0),
@@ -99,9 +102,13 @@ fn until_nul(field: &[u8]) -> &[u8] {
     field.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-/// An owner; the negative ones that some tools write mean nobody in particular: root unpacks them as its own.
 fn owner(field: &[u8]) -> Option<u64> {
-    Some(u64::try_from(number(field)?).unwrap_or(0))
+    number(field).map(nobody_is_root)
+}
+
+/// An owner; the negative ones that some tools write mean nobody in particular: root unpacks them as its own.
+pub(super) fn nobody_is_root(owner: i64) -> u64 {
+    u64::try_from(owner).unwrap_or(0)
 }
 
 /// A number: base 256 where the first bit is set (GNU), else octal among spaces and NULs. Empty is 0.

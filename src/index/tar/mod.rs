@@ -76,6 +76,12 @@ pub enum TarError {
         /// How long it may be.
         limit: usize,
     },
+    /// Paths, link targets and attributes beyond all measure.
+    #[error("the tar has long paths, link targets and attributes without end: more than {limit} bytes are refused")]
+    Long {
+        /// How many bytes there may be.
+        limit: u64,
+    },
     /// More entries than can be counted.
     #[error("the tar has more than {limit} entries")]
     Entries {
@@ -97,7 +103,7 @@ enum State {
     TextMap { header: Box<Header>, text: MapText },
     /// Contents.
     Data { left: u64, map: Option<Map> },
-    /// Padding, or the contents of something that is passed over.
+    /// Padding.
     Skip { left: u64 },
     /// After the end marker.
     End,
@@ -145,7 +151,8 @@ impl TarReader {
 
     /// The stream has ended. Gives the number of bytes from the end marker to the last one that is not zero.
     pub fn finish(&self) -> Result<u64, TarError> {
-        let between = matches!(self.state, State::Header | State::ZeroBlock) && self.filled == 0;
+        // As in Go, the padding of the last entry may be missing.
+        let between = matches!(self.state, State::Header | State::ZeroBlock | State::Skip { .. }) && self.filled == 0;
         match self.state {
             State::End => Ok(self.after_end.1),
             _ if between && self.extensions.is_empty() => Ok(0),
@@ -170,7 +177,7 @@ impl TarReader {
                         map.tail(visitor);
                     }
                     visitor.end(self.offset);
-                    self.skip(0);
+                    self.skip_padding();
                 }
                 State::Skip { left: 0 } => self.state = State::Header,
                 _ => return Ok(()),
@@ -326,15 +333,14 @@ impl TarReader {
         };
         let offset = self.offset - text.len() as u64;
         self.extensions.add(flag, text).map_err(|reason| TarError::Header { offset, reason })?;
-        self.skip(0);
+        self.skip_padding();
         Ok(())
     }
 
-    /// Passes over `bytes`, and the padding to the next block.
-    fn skip(&mut self, bytes: u64) {
+    /// Passes over what is left of the block.
+    fn skip_padding(&mut self) {
         let block = BLOCK as u64;
-        let padding = (block - (self.offset + bytes) % block) % block;
-        self.state = State::Skip { left: bytes + padding };
+        self.state = State::Skip { left: (block - self.offset % block) % block };
     }
 }
 

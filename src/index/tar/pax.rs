@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
-use super::header::Header;
+use super::header::{Header, nobody_is_root};
 use super::sparse::{MAX_RUNS, Run};
 
 /// Where a pax file's sparse map is.
@@ -55,29 +55,40 @@ impl Extensions {
         let mut xattrs = BTreeMap::new();
         for (key, value) in self.records {
             match key.as_slice() {
+                // No value: that of the header counts (POSIX.1-2017, pax, "pax Extended Header").
+                _ if value.is_empty() && !is_xattr(&key) => {}
                 b"path" => header.name = without_nul(value)?,
                 b"linkpath" => header.link = without_nul(value)?,
                 b"size" => header.size = decimal(&value).ok_or("its pax size is no number")?,
-                b"uid" => header.uid = decimal(&value).ok_or("its pax uid is no number")?,
-                b"gid" => header.gid = decimal(&value).ok_or("its pax gid is no number")?,
+                b"uid" => header.uid = owner(&value).ok_or("its pax uid is no number")?,
+                b"gid" => header.gid = owner(&value).ok_or("its pax gid is no number")?,
                 b"mtime" => header.mtime = time(&value).ok_or("its pax mtime is no time")?,
                 _ if sparse.take(&key, &value)? => {}
                 _ => take_xattr(&mut xattrs, &key, value)?,
             }
         }
-        header.name = self.long_name.or(sparse.name.take()).unwrap_or(std::mem::take(&mut header.name));
-        header.link = self.long_link.unwrap_or(std::mem::take(&mut header.link));
+        let given = |text: Option<Vec<u8>>| text.filter(|text| !text.is_empty());
+        header.name = given(self.long_name).or(sparse.name.take()).unwrap_or(std::mem::take(&mut header.name));
+        header.link = given(self.long_link).unwrap_or(std::mem::take(&mut header.link));
         header.settle();
         header.xattrs = xattrs.into_iter().collect();
         sparse.finish(header)
     }
 }
 
+const SCHILY: &[u8] = b"SCHILY.xattr.";
+const LIBARCHIVE: &[u8] = b"LIBARCHIVE.xattr.";
+
+/// Extended attributes may be empty.
+fn is_xattr(key: &[u8]) -> bool {
+    key.starts_with(SCHILY) || key.starts_with(LIBARCHIVE)
+}
+
 /// `SCHILY.xattr.NAME`, raw, goes before `LIBARCHIVE.xattr.NAME`, percent-encoded name and base64 value.
 fn take_xattr(xattrs: &mut BTreeMap<Box<[u8]>, Box<[u8]>>, key: &[u8], value: Vec<u8>) -> Result<(), &'static str> {
-    if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
+    if let Some(name) = key.strip_prefix(SCHILY) {
         xattrs.insert(name.into(), value.into());
-    } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
+    } else if let Some(name) = key.strip_prefix(LIBARCHIVE) {
         let decoded = STANDARD.decode(&value).or_else(|_| STANDARD_NO_PAD.decode(&value));
         let value = decoded.map_err(|_| "its extended attribute is no base64")?;
         xattrs.entry(percent_decoded(name).into()).or_insert(value.into());
@@ -113,6 +124,10 @@ fn records(mut text: &[u8]) -> Result<Vec<Record>, &'static str> {
 
 fn without_nul(value: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     if value.contains(&0) { Err("its pax path holds a NUL byte") } else { Ok(value) }
+}
+
+fn owner(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok().map(nobody_is_root)
 }
 
 pub(super) fn decimal(text: &[u8]) -> Option<u64> {

@@ -30,8 +30,9 @@ fn peak(case: &Case, args: &[&str]) -> (i32, u64) {
     (status.code().unwrap(), most)
 }
 
+/// It ends with this status, in little memory.
 #[track_caller]
-fn holds(case: &Case, code: i32) {
+pub(super) fn holds(case: &Case, code: i32) {
     let (ended, most) = peak(case, &["inspect", "--platform", "linux/amd64"]);
     assert_eq!(ended, code);
     assert!(most < MOST, "{most} KiB");

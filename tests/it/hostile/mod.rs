@@ -3,7 +3,11 @@
 
 mod blobs;
 mod bombs;
+mod contents;
+mod kinds;
 mod manifests;
+mod packings;
+mod room;
 mod tars;
 
 use serde_json::Value;

@@ -89,7 +89,7 @@ fn the_last_name_to_go_decides_the_fate() {
 }
 
 #[test]
-fn a_link_carries_no_data_whatever_its_header_says() {
+fn a_link_may_stand_before_the_whiteout_of_its_target() {
     insta::assert_snapshot!(stacked(r#"
         layer "below"
           file /a "data"
@@ -128,5 +128,43 @@ fn a_link_to_nothing_is_passed_over_and_told() {
         "#, Nobody("podman refuses")), @"
     /a file 4 0644 0:0
     visible 4 B
+    ");
+}
+
+#[test]
+fn a_link_keeps_the_file_that_loses_its_name_in_the_same_layer() {
+    insta::assert_snapshot!(stacked(r#"
+        layer "only"
+          dir /d
+          file /d/a "data"
+          hard /b /d/a
+          file /d "a file"
+        "#, Nobody("podman's tar-split refuses a path twice")), @"
+    /b file 4 0644 0:0
+    /d file 6 0644 0:0
+    visible 10 B
+    ");
+}
+
+#[test]
+fn names_may_go_one_by_one_over_many_layers() {
+    insta::assert_snapshot!(stacked(r#"
+        layer "one"
+          dir /d
+          file /d/a "data"
+          hard /d/b /d/a
+          hard /c /d/b
+        layer "two"
+          dir /d
+          opaque /d
+        layer "three"
+          file /e "new"
+          hard /c /e
+        layer "four"
+          whiteout /e
+        "#, Podman), @"
+    /c file 3 0644 0:0
+    /d dir 0 0755 0:0
+    visible 3 B, content_replaced 4 B in 1
     ");
 }

@@ -1,6 +1,8 @@
 //! How layers stack: each case of `ls` and of the fates as text, and beside what podman makes of the same layers.
 
 mod hard_links;
+mod tars;
+mod types;
 mod whiteouts;
 
 use crate::support::layout::old_docker_archive;
@@ -19,8 +21,14 @@ enum Beside {
 /// Names of the merged tree, then fates with their bytes; `visible + lost` is held against all data.
 #[track_caller]
 fn stacked(text: &str, beside: Beside) -> String {
+    stacked_image(text, image(text), beside)
+}
+
+/// The same of an image that is no recipe; `what` names it where podman sees another.
+#[track_caller]
+fn stacked_image(what: &str, image: ImageSpec, beside: Beside) -> String {
     let sandbox = Sandbox::new();
-    let image = ImageSpec { name: "localhost/test:1".into(), ..image(text) };
+    let image = ImageSpec { name: "localhost/test:1".into(), ..image };
     let archive = sandbox.write("image.tar", old_docker_archive(std::slice::from_ref(&image)));
     let name = archive.to_str().unwrap();
     let jsonl = sandbox.ok(["ls", "--format", "jsonl", name]);
@@ -28,7 +36,7 @@ fn stacked(text: &str, beside: Beside) -> String {
     if let (Beside::Podman, Some(program)) = (beside, need("podman")) {
         let podman = Podman::new(program, &sandbox.path("podman"), "vfs");
         podman.run(&["load", "-q", "-i", name]);
-        assert_same(text, &ours, &podman.listing("localhost/test:1"));
+        assert_same(what, &ours, &podman.listing("localhost/test:1"));
     }
     let names = ours.iter().filter(|(path, _)| path.as_slice() != b"/").map(|(path, line)| {
         let words: Vec<&str> = line.split(' ').filter(|word| !word.starts_with("sha256:")).collect();
