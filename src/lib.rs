@@ -9,6 +9,22 @@
 //!                                                              │
 //!      report {terminal, json, markdown, …} ◀── analyze ───────┘
 //! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`model`] | the nouns: digest, reference, image, layer, path, entry; imports nothing of ours |
+//! | [`source`] | images from registries, layouts, archives, engines: documents verified, blobs as plain `Read`s |
+//! | [`blob`] | a layer's bytes: decoded, hashed, checked, drained to the end |
+//! | [`pkgdb`] | readers of package databases |
+//! | [`index`] | a layer's tar as one table, and the cache of tables |
+//! | [`tree`] | the union of an image's layers, and what became of every file |
+//! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
+//! | [`scan`] | source → cache or index → tree, layers side by side |
+//! | [`report`] | documents, and the forms that they are written in |
+//! | [`serve`] | the read-only registry |
+//! | [`cli`] | arguments, what they mean, one file for each command |
+//!
+//! Who may import whom is held by a test, `tests/it/layering.rs`.
 
 pub mod analyze;
 pub mod blob;

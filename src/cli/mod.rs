@@ -1,4 +1,4 @@
-//! The command line: arguments as typed ([`args`]), what they mean ([`settings`]), and one file for each command.
+//! The command line: arguments as typed (`args`), what they mean (`settings`), and one file for each command.
 
 mod args;
 mod cache;

@@ -14,7 +14,7 @@ use super::LayerIndex;
 use crate::model::{Digest, Manifest, Platform};
 
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
-const VERSION: &str = "v2";
+const VERSION: &str = "v3";
 
 /// A folder of what was learnt before. Losing it costs time, nothing else.
 #[derive(Clone, Debug)]

@@ -19,6 +19,8 @@ const MAX_PATH: usize = 4096;
 const MAX_HOLES: u64 = 4 << 30;
 /// Contents that are kept, for each layer.
 const MAX_CAPTURED: u64 = 64 << 20;
+/// Files that should tell of packages and can't be read, for each layer. Nobody reads on beyond so many.
+const MAX_UNREADABLE: usize = 1000;
 /// Marks a directory opaque in overlayfs's own form (kernel documentation, overlayfs.rst).
 const OVERLAY_OPAQUE: &[u8] = b"trusted.overlay.opaque";
 
@@ -81,6 +83,7 @@ struct Rows {
     captured: Vec<(u32, Vec<u8>)>,
     captured_bytes: u64,
     packages: Vec<(u32, Vec<Package>)>,
+    unreadable: usize,
     notes: Vec<Note>,
     room: Room,
     holes: u64,
@@ -174,7 +177,7 @@ impl Visitor for Rows {
         match file.capture.finish() {
             Some(Captured::Content(bytes)) => self.keep(row, bytes),
             Some(Captured::Packages(Ok(packages))) => self.keep_packages(row, packages),
-            Some(Captured::Packages(Err(reason))) => self.notes.push(Note::UnreadablePackages { row, reason }),
+            Some(Captured::Packages(Err(reason))) => self.note_unreadable(row, reason),
             None => {}
         }
     }
@@ -186,11 +189,17 @@ impl Rows {
         let size = |package: &Package| size_of::<Package>() + package.name.len() + package.version.len();
         let bytes: usize = packages.iter().map(size).sum();
         if self.captured_bytes + bytes as u64 > MAX_CAPTURED {
-            let reason = "the packages before it have filled the room that there is".into();
-            self.notes.push(Note::UnreadablePackages { row, reason });
+            self.note_unreadable(row, "the packages before it have filled the room that there is".into());
         } else if !packages.is_empty() {
             self.captured_bytes += bytes as u64;
             self.packages.push((row, packages));
+        }
+    }
+
+    fn note_unreadable(&mut self, row: u32, reason: String) {
+        self.unreadable += 1;
+        if self.unreadable <= MAX_UNREADABLE {
+            self.notes.push(Note::UnreadablePackages { row, reason });
         }
     }
 
@@ -342,5 +351,21 @@ impl Progress {
         let (done, whole) = (offset.saturating_sub(self.tar.0), (self.tar.1 - self.tar.0).max(1));
         let share = u128::from(self.stored.1 - self.stored.0) * u128::from(done) / u128::from(whole);
         self.stored.0 + u64::try_from(share).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pkgdb::Ecosystem;
+
+    #[test]
+    fn packages_of_a_layer_have_a_bound_and_so_have_complaints() {
+        let mut rows = Rows::default();
+        let large = || vec![Package { ecosystem: Ecosystem::Npm, name: "n".repeat(1 << 20), version: "1".into() }];
+        (0..2000).for_each(|row| rows.keep_packages(row, large()));
+        assert_eq!(rows.packages.len(), 63, "of a little more than 1 MiB each");
+        assert_eq!(rows.notes.len(), MAX_UNREADABLE);
+        assert!(matches!(&rows.notes[0], Note::UnreadablePackages { row: 63, .. }));
     }
 }

@@ -4,20 +4,20 @@
 use super::{Ecosystem, Package, lines};
 
 /// All of its packages.
-pub(super) fn installed(bytes: &[u8]) -> Vec<Package> {
-    let mut packages = Vec::new();
+pub(super) fn installed(bytes: &[u8]) -> impl Iterator<Item = Package> {
     let (mut name, mut version) = (None, None);
     // The last stanza may lack the empty line after it.
-    for line in lines(bytes).chain(std::iter::once("".into())) {
+    let lines = lines(bytes).chain(std::iter::once("".into()));
+    lines.filter_map(move |line| {
         match line.split_once(':') {
             Some(("P", value)) => name = Some(value.to_owned()),
             Some(("V", value)) => version = Some(value.to_owned()),
             None if line.is_empty() => {
-                let found = name.take().zip(version.take());
-                packages.extend(found.map(|(name, version)| Package { ecosystem: Ecosystem::Apk, name, version }));
+                let (name, version) = (name.take(), version.take());
+                return Some(Package { ecosystem: Ecosystem::Apk, name: name?, version: version? });
             }
             _ => {}
         }
-    }
-    packages
+        None
+    })
 }

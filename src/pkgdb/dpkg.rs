@@ -3,16 +3,13 @@
 use super::{Ecosystem, Package, lines};
 
 /// Packages whose state is `installed` (dpkg(1), "Package states"): the third word of `Status`.
-pub(super) fn status(bytes: &[u8]) -> Vec<Package> {
-    stanzas(bytes)
-        .filter(|stanza| stanza.status.as_deref().is_some_and(is_installed))
-        .filter_map(Stanza::package)
-        .collect()
+pub(super) fn status(bytes: &[u8]) -> impl Iterator<Item = Package> {
+    stanzas(bytes).filter(|stanza| stanza.status.as_deref().is_some_and(is_installed)).filter_map(Stanza::package)
 }
 
 /// A file of `status.d`: what is there is installed.
-pub(super) fn part(bytes: &[u8]) -> Vec<Package> {
-    stanzas(bytes).filter_map(Stanza::package).collect()
+pub(super) fn part(bytes: &[u8]) -> impl Iterator<Item = Package> {
+    stanzas(bytes).filter_map(Stanza::package)
 }
 
 fn is_installed(status: &str) -> bool {

@@ -11,7 +11,10 @@ use super::{Ecosystem, Package};
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 const ALIGN: u64 = 16;
 const HEADER: usize = 32;
-/// The byte of the header that says whether the strings follow it, and its bit for that.
+/// Bytes of the header that tell it from the magic number alone, as programs hold it that read build information of
+/// others: the magic number, the size of a pointer, and flags, with a bit for strings that follow the header.
+const TELLING: usize = 16;
+const POINTER: usize = 14;
 const FLAGS: usize = 15;
 const INLINE: u8 = 2;
 /// Marks around the table of modules.
@@ -24,7 +27,7 @@ const LONGEST: usize = 1 << 20;
 pub struct BuildInfoFinder {
     /// Bytes that came before `kept`.
     passed: u64,
-    /// The end of what came, in case that the magic number is cut; once it was found, all from there on.
+    /// The end of what came, in case that the header is cut; once it was found, all from there on.
     kept: Vec<u8>,
     found: bool,
 }
@@ -39,7 +42,7 @@ impl BuildInfoFinder {
         }
         // First what lies across the border of two pieces, then the piece itself, without a copy of it.
         let border = self.kept.len();
-        self.kept.extend_from_slice(&bytes[..bytes.len().min(MAGIC.len() - 1)]);
+        self.kept.extend_from_slice(&bytes[..bytes.len().min(TELLING - 1)]);
         let at = find(&self.kept, self.passed).filter(|at| *at < border);
         if let Some(at) = at {
             self.kept.truncate(border);
@@ -59,10 +62,10 @@ impl BuildInfoFinder {
     }
 
     fn keep_end(&mut self, bytes: &[u8]) {
-        self.kept.extend_from_slice(&bytes[bytes.len().saturating_sub(MAGIC.len() - 1)..]);
-        let excess = self.kept.len().saturating_sub(MAGIC.len() - 1);
+        self.kept.extend_from_slice(&bytes[bytes.len().saturating_sub(TELLING - 1)..]);
+        let excess = self.kept.len().saturating_sub(TELLING - 1);
         self.kept.drain(..excess);
-        self.passed += (excess + bytes.len().saturating_sub(MAGIC.len() - 1)) as u64;
+        self.passed += (excess + bytes.len().saturating_sub(TELLING - 1)) as u64;
     }
 
     /// The modules, if any were found: the main one, those it needs, and `stdlib` with Go's version.
@@ -71,15 +74,14 @@ impl BuildInfoFinder {
     }
 }
 
-/// Where an aligned magic number is in bytes that begin at `offset` of the program.
+/// Where an aligned header is in bytes that begin at `offset` of the program.
 fn find(bytes: &[u8], offset: u64) -> Option<usize> {
-    memmem::find_iter(bytes, MAGIC).find(|at| (offset + *at as u64).is_multiple_of(ALIGN))
+    let aligned = |at: usize| (offset + at as u64).is_multiple_of(ALIGN);
+    let is_header = |header: &[u8]| matches!(header[POINTER], 4 | 8) && header[FLAGS] & INLINE != 0;
+    memmem::find_iter(bytes, MAGIC).find(|&at| aligned(at) && bytes[at..].get(..TELLING).is_some_and(is_header))
 }
 
 fn parse(bytes: &[u8]) -> Option<Vec<Package>> {
-    if bytes.get(FLAGS)? & INLINE == 0 {
-        return None;
-    }
     let (version, rest) = string(bytes.get(HEADER..)?)?;
     let (table, _) = string(rest)?;
     let table = table.get(MARK..table.len().checked_sub(MARK)?).unwrap_or_default();

@@ -19,6 +19,9 @@ use crate::model::LayerPath;
 pub use golang::BuildInfoFinder;
 pub use rust::{LARGEST_PROGRAM, rust_packages};
 
+/// All of Debian has less than half as many. A package takes more memory than the shortest text that names one.
+const MOST_PACKAGES: usize = 200_000;
+
 /// A package, as its own record names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Package {
@@ -70,11 +73,13 @@ pub enum Kind {
 #[derive(Debug, thiserror::Error)]
 pub enum PkgdbError {
     /// JSON.
-    #[error("it is no package.json: {0}")]
-    Json(#[from] serde_json::Error),
-    /// SQLite.
-    #[error("SQLite cannot read it: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    #[error("it is no {form}: {source}")]
+    Json {
+        /// What it should be.
+        form: &'static str,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
     /// A number or pointer that leads nowhere.
     #[error("it is no {form}: {reason}")]
     Broken {
@@ -83,9 +88,12 @@ pub enum PkgdbError {
         /// What is wrong.
         reason: &'static str,
     },
-    /// The audit data of a Rust program.
-    #[error("the program's audit data is broken: {0}")]
-    Audit(#[from] auditable_info::Error),
+    /// What a Rust program says of its crates.
+    #[error("its list of crates cannot be inflated: {0}")]
+    Inflate(std::io::Error),
+    /// More packages than any image has.
+    #[error("it names more than {MOST_PACKAGES} packages")]
+    TooMany,
 }
 
 impl Ecosystem {
@@ -131,9 +139,9 @@ impl Kind {
     /// Reads a file of this kind.
     pub fn parse(self, bytes: &[u8]) -> Result<Vec<Package>, PkgdbError> {
         match self {
-            Self::Dpkg => Ok(dpkg::status(bytes)),
-            Self::DpkgPart => Ok(dpkg::part(bytes)),
-            Self::Apk => Ok(apk::installed(bytes)),
+            Self::Dpkg => gather(dpkg::status(bytes)),
+            Self::DpkgPart => gather(dpkg::part(bytes)),
+            Self::Apk => gather(apk::installed(bytes)),
             Self::Rpm => rpm::packages(bytes),
             Self::Python => Ok(python::metadata(bytes).into_iter().collect()),
             Self::Npm => Ok(npm::manifest(bytes)?.into_iter().collect()),
@@ -141,10 +149,18 @@ impl Kind {
     }
 }
 
+/// Packages of one file, if there are not too many.
+fn gather(found: impl Iterator<Item = Package>) -> Result<Vec<Package>, PkgdbError> {
+    let packages: Vec<Package> = found.take(MOST_PACKAGES + 1).collect();
+    if packages.len() > MOST_PACKAGES { Err(PkgdbError::TooMany) } else { Ok(packages) }
+}
+
 /// The lines of a text, decoded one by one.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
     bytes.split(|&byte| byte == b'\n').map(|line| String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)))
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,8 @@ struct Manifest {
 /// Its name and version; `None` for one that lacks either, as stubs inside of packages do.
 pub(super) fn manifest(bytes: &[u8]) -> Result<Option<Package>, PkgdbError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let Manifest { name, version } = serde_json::from_slice(bytes)?;
+    let Manifest { name, version } =
+        serde_json::from_slice(bytes).map_err(|source| PkgdbError::Json { form: "package.json", source })?;
     let found = name.zip(version);
     Ok(found.map(|(name, version)| Package { ecosystem: Ecosystem::Npm, name, version }))
 }

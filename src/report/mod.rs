@@ -1,7 +1,7 @@
 //! What people and programs get to see: documents, and the forms that they are written in.
 //!
 //! Analyses become a document of the command ([`document`]), typed and raw. A document is written as JSON as it is, or
-//! becomes a page ([`page`]): headings and tables, defined once, which [`terminal`] and [`markdown`] write. Names from
+//! becomes a page ([`page`]): headings and tables, defined once, which `terminal` and `markdown` write. Names from
 //! images are escaped on their way into a page ([`escape`]).
 
 pub mod document;

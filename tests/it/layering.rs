@@ -31,7 +31,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("http_auth", &["source"]),
     ("http_body", &["serve"]),
     ("indicatif", &["cli"]),
-    ("auditable_info", &["pkgdb"]),
     ("ratatui", &["tui"]),
     ("reqwest", &["source"]),
     ("rusqlite", &["pkgdb"]),

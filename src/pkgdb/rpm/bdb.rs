@@ -44,16 +44,17 @@ pub(super) fn each(bytes: &[u8], each: Each<'_>) -> Result<(), PkgdbError> {
 }
 
 impl Pages<'_> {
-    /// The items of a page are keys and values in turn; they lie from its end to its beginning.
+    /// The items of a page are keys and values in turn; they lie from its end to its beginning, each up to the one
+    /// before it.
     fn values(&mut self, page: &[u8], each: Each<'_>) -> Result<(), PkgdbError> {
         let items = usize::from(u16_le(page, 20).unwrap_or(0));
         let place = |item: usize| u16_le(page, HEADER + 2 * item).map(usize::from);
+        let mut above = page.len();
         for item in (1..items).step_by(2) {
-            let (start, end) = (place(item), place(item - 1));
-            let bytes = start
-                .zip(end)
-                .and_then(|(start, end)| page.get(start..end))
-                .ok_or(broken("an item is outside of its page"))?;
+            let (start, end) = place(item).zip(place(item - 1)).ok_or(broken("an item has no place"))?;
+            let bytes = page.get(start..end).filter(|_| end <= above);
+            let bytes = bytes.ok_or(broken("an item is outside of its page or within another"))?;
+            above = start;
             match bytes.first() {
                 // A counter of rpm's, or a header so short that it has no name.
                 Some(&INLINE) if bytes.len() > 5 => each(&bytes[1..])?,

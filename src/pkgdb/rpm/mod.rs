@@ -1,14 +1,14 @@
 //! rpm's databases: one header a package, kept in one of three forms.
 //!
 //! Read here and not with the crate `rpmdb`: it indexes without a look at lengths and follows pages in circles, which a
-//! hostile database turns into panics and endless loops. SQLite is SQLite's own.
+//! hostile database turns into panics and endless loops. `sqlite.rs` says why not with SQLite.
 
 mod bdb;
 mod header;
 mod ndb;
 mod sqlite;
 
-use super::{Package, PkgdbError};
+use super::{MOST_PACKAGES, Package, PkgdbError};
 
 /// Folders that rpm keeps its database in.
 const FOLDERS: [&[u8]; 3] = [b"var/lib/rpm/", b"usr/lib/sysimage/rpm/", b"usr/share/rpm/"];
@@ -25,7 +25,7 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, PkgdbError> {
     let mut packages = Vec::new();
     let mut each = |blob: &[u8]| {
         packages.extend(header::package(blob)?);
-        Ok(())
+        if packages.len() > MOST_PACKAGES { Err(PkgdbError::TooMany) } else { Ok(()) }
     };
     if sqlite::is_it(bytes) {
         sqlite::each(bytes, &mut each)?;
@@ -42,6 +42,10 @@ type Each<'e> = &'e mut dyn FnMut(&[u8]) -> Result<(), PkgdbError>;
 
 fn u16_le(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|four| u16::from_le_bytes(*four))
+}
+
+fn u16_be(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|two| u16::from_be_bytes(*two))
 }
 
 fn u32_le(bytes: &[u8], at: usize) -> Option<u32> {
