@@ -37,7 +37,20 @@ pub(super) fn scan(
     let progress = Progress::new(global);
     let scanned = scan::scan(&refs, &options, &|event| progress.on(&event));
     progress.end();
-    Ok(scanned?)
+    let scanned = scanned?;
+    if args.platform.is_some() {
+        scanned.iter().for_each(|scanned| warn_of_another(&options.platform, scanned));
+    }
+    Ok(scanned)
+}
+
+/// A name that leads to one image alone gives that image, whatever it runs on.
+fn warn_of_another(wanted: &Platform, scanned: &Scanned) {
+    let manifest = &scanned.image.manifest;
+    let own = manifest.config.platform();
+    if own.serves(wanted).is_none() {
+        tracing::warn!("{} is one image alone, for {own}: it is taken in place of {wanted}", manifest.reference);
+    }
 }
 
 fn options(args: &ImageArgs, sha256: bool) -> anyhow::Result<scan::Options> {

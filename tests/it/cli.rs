@@ -298,6 +298,16 @@ fn progress_goes_to_standard_error() {
 }
 
 #[test]
+fn another_platform_than_the_wanted_one_is_told() {
+    let sandbox = Sandbox::new();
+    let image = sandbox.oci("image x linux/arm64\nlayer y\n  file /a \"b\"\n");
+    let said = |platform: &str| sandbox.layerscope(["ls", &image, "--platform", platform]).run().stderr;
+    assert!(said("linux/amd64").contains("is one image alone, for linux/arm64: it is taken in place of linux/amd64"));
+    assert_eq!(said("linux/arm64"), "");
+    assert_eq!(sandbox.layerscope(["ls", &image]).run().stderr, "", "nobody asked for a platform");
+}
+
+#[test]
 fn colours_come_when_they_are_asked_for() {
     let sandbox = Sandbox::new();
     let plain = sandbox.ok(["inspect", &workshop("full")]);
