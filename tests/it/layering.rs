@@ -33,7 +33,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("ratatui", &["tui"]),
     ("reqwest", &["source"]),
-    ("rusqlite", &["pkgdb"]),
     ("rustls", &["source"]),
     ("rustls_native_certs", &["source"]),
     ("tokio", &["source", "serve"]),
