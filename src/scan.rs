@@ -124,6 +124,14 @@ pub enum ScanError {
         /// The image.
         reference: String,
     },
+    /// The network may not be used, and contents are not kept.
+    #[error(
+        "{reference}: the cache keeps what files there are, not what is in them, and --offline forbids to ask its registry"
+    )]
+    OfflineContents {
+        /// The image.
+        reference: String,
+    },
     /// A path of an image.
     #[error("{reference}: {source}")]
     Path {
@@ -224,8 +232,8 @@ impl Reading<'_> {
     fn layer(&self, pool: &Pool, job: &Job<'_>) -> Result<Arc<LayerIndex>, ScanError> {
         let &Job { image, layer, claims, .. } = job;
         let known = self.options.cache.as_ref().and_then(|cache| cache.layer(&claims.digest, self.options.sha256));
-        // A layer whose diff ID is not the one that this image's config claims is read again, and refused.
-        let known = known.filter(|index| index.diff_id == claims.diff_id);
+        // A layer of which this image claims something else is read again, and refused.
+        let known = known.filter(|index| (index.diff_id, index.stored_bytes) == (claims.diff_id, claims.size));
         let cached = known.is_some();
         let index = match known {
             Some(index) => index,
@@ -337,9 +345,9 @@ pub fn read_file(scanned: &Scanned, path: &LayerPath) -> Result<File, ScanError>
     let tree = &scanned.tree;
     let (at, node) = tree.follow(path, true).map_err(|source| ScanError::Path { reference: reference(), source })?;
     let entry = tree.data(tree.node(node)).filter(|id| matches!(tree.entry(*id).kind, EntryKind::File { .. }));
-    let EntryId { layer, row } =
-        entry.ok_or_else(|| ScanError::NotAFile { reference: reference(), path: at.display() })?;
-    let source = scanned.source.as_ref().ok_or_else(|| ScanError::Offline { reference: reference() })?;
+    let shown = if at == *path { at.display() } else { format!("{} ({})", path.display(), at.display()) };
+    let EntryId { layer, row } = entry.ok_or_else(|| ScanError::NotAFile { reference: reference(), path: shown })?;
+    let source = scanned.source.as_ref().ok_or_else(|| ScanError::OfflineContents { reference: reference() })?;
     let (layer, descriptor) = (&scanned.image.layers[layer as usize], &manifest.layers[layer as usize]);
     let claims = Claims { digest: layer.digest, size: layer.stored_bytes, diff_id: layer.diff_id };
     index::read_file(&Pool::new(1), source.blob(descriptor)?, &claims, row)

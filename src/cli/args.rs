@@ -102,8 +102,8 @@ pub(super) struct ImageArgs {
     /// Neither read nor write the cache
     #[arg(long)]
     pub(super) no_cache: bool,
-    /// Where the cache is [default: layerscope in the user's cache folder]
-    #[arg(long, value_name = "DIR", env = "LAYERSCOPE_CACHE_DIR", hide_env_values = true)]
+    /// Where the cache is [default: $LAYERSCOPE_CACHE_DIR, or layerscope in the user's cache folder]
+    #[arg(long, value_name = "DIR")]
     pub(super) cache_dir: Option<PathBuf>,
     /// What to check of each layer: digest and diff ID, digest alone, nothing
     #[arg(long, value_name = "WHAT", default_value = "full")]
@@ -133,7 +133,7 @@ pub(super) struct ReportArgs {
     pub(super) format: FormatArg,
     #[command(flatten)]
     pub(super) output: OutputArgs,
-    /// Rows of each list [default: 10 in tables; all in JSON, where it cuts lists of files alone]
+    /// Rows of each list of files, packages and settings [default: 10 in tables; all in JSON, where it cuts files alone]
     #[arg(long, value_name = "N", conflicts_with = "all")]
     pub(super) top: Option<usize>,
     /// All rows
@@ -259,8 +259,8 @@ pub(super) struct ServeArgs {
 pub(super) struct CacheArgs {
     #[command(subcommand)]
     pub(super) command: CacheCommand,
-    /// Where the cache is [default: layerscope in the user's cache folder]
-    #[arg(long, global = true, value_name = "DIR", env = "LAYERSCOPE_CACHE_DIR", hide_env_values = true)]
+    /// Where the cache is [default: $LAYERSCOPE_CACHE_DIR, or layerscope in the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR")]
     pub(super) cache_dir: Option<PathBuf>,
 }
 

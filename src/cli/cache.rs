@@ -17,16 +17,16 @@ pub(super) fn run(args: &CacheArgs) -> anyhow::Result<Verdict> {
     let dir = settings::cache_dir(args.cache_dir.as_deref())?;
     let line = match args.command {
         CacheCommand::Dir => dir.display().to_string(),
-        CacheCommand::Size => amount(Cache::open(&dir)?.size()?),
+        CacheCommand::Size => amount(Cache::new(&dir).size()?),
         CacheCommand::Prune { days } => removed(prune(&dir, days)?),
-        CacheCommand::Clean => removed(Cache::open(&dir)?.clean()?),
+        CacheCommand::Clean => removed(Cache::new(&dir).clean()?),
     };
     emit(None, |to| writeln!(to, "{line}"))?;
     Ok(Verdict::Done)
 }
 
 fn prune(dir: &Path, days: u32) -> anyhow::Result<CacheSize> {
-    Ok(Cache::open(dir)?.prune(Duration::from_secs(u64::from(days) * DAY))?)
+    Ok(Cache::new(dir).prune(Duration::from_secs(u64::from(days) * DAY))?)
 }
 
 fn amount(size: CacheSize) -> String {

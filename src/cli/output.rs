@@ -11,7 +11,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Calls `write` with where the output goes. A reader of standard output that goes away is no error.
 pub(super) fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
-    match file {
+    match file.filter(|file| *file != Path::new("-")) {
         Some(file) => to_file(file, write).with_context(|| format!("cannot write {}", file.display())),
         None => to_stdout(write).context("cannot write to standard output"),
     }
@@ -31,12 +31,16 @@ fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     if is_special(file) {
         return write(&mut File::options().write(true).open(file)?);
     }
+    // A link stays one, and a file that only its owner may read too.
+    let target = file.canonicalize().ok();
+    let file = target.as_deref().unwrap_or(file);
+    let permissions = file.metadata().map_or_else(|_| permissions(), |metadata| metadata.permissions());
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut draft = BufWriter::new(tempfile::tempfile_in(folder)?);
     write(&mut draft)?;
     let mut draft = draft.into_inner().map_err(io::IntoInnerError::into_error)?;
     draft.rewind()?;
-    let mut beside = tempfile::Builder::new().prefix(".layerscope-").permissions(permissions()).tempfile_in(folder)?;
+    let mut beside = tempfile::Builder::new().prefix(".layerscope-").permissions(permissions).tempfile_in(folder)?;
     remove_when_interrupted(beside.path().to_owned());
     io::copy(&mut draft, beside.as_file_mut())?;
     beside.persist(file)?;

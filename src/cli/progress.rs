@@ -32,6 +32,7 @@ impl Progress {
             _ if global.quiet => Shown::Nothing,
             ProgressArg::Auto if on_terminal => Shown::Bar(bar()),
             ProgressArg::Plain => Shown::Plain,
+            ProgressArg::Auto if global.verbose > 0 => Shown::Plain,
             ProgressArg::Auto | ProgressArg::None => Shown::Nothing,
         };
         Self { shown, cache_failed: AtomicBool::new(false) }

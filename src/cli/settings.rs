@@ -60,7 +60,8 @@ fn options(args: &ImageArgs, sha256: bool) -> anyhow::Result<scan::Options> {
         VerifyArg::Blob => Verify::Blob,
         VerifyArg::None => Verify::None,
     };
-    let cache = if args.no_cache { None } else { cache(args.cache_dir.as_deref()) };
+    let place = cache_dir(args.cache_dir.as_deref()).ok();
+    let cache = place.filter(|_| !args.no_cache).map(|dir| Cache::new(&dir));
     let source = source::Options { credentials: credentials(args)?, ..source::Options::default() };
     Ok(scan::Options { platform, verify, cache, offline: args.offline, sha256, source })
 }
@@ -77,16 +78,12 @@ fn credentials(args: &ImageArgs) -> anyhow::Result<Option<Credentials>> {
     Ok(Some(Credentials { username, password }))
 }
 
-/// The cache, or none with a warning: a run without it is slower, nothing else.
-fn cache(dir: Option<&Path>) -> Option<Cache> {
-    let dir = cache_dir(dir).ok()?;
-    Cache::open(&dir).inspect_err(|error| tracing::warn!("{error}")).ok()
-}
-
-/// The cache's folder: as told, else the user's own.
+/// The cache's folder: as told, else `$LAYERSCOPE_CACHE_DIR`, else the user's own.
 pub(super) fn cache_dir(told: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let variable = std::env::var_os("LAYERSCOPE_CACHE_DIR").map(PathBuf::from);
+    let told = told.map(PathBuf::from).or(variable);
     if let Some(dir) = told.filter(|dir| !dir.as_os_str().is_empty()) {
-        return Ok(dir.into());
+        return Ok(dir);
     }
     let places = choose_base_strategy().context("no home folder: say where the cache is with LAYERSCOPE_CACHE_DIR")?;
     Ok(places.cache_dir().join("layerscope"))

@@ -3,6 +3,7 @@
 //! A layer is found by the digest of its blob, which says all of its bytes; what is kept was computed from bytes that
 //! had that digest. The version of the form is in the folder's name: another version never reads it.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ use crate::model::{Digest, Manifest, Platform};
 
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
 const VERSION: &str = "v3";
+
+/// What the names of files begin with that are being written.
+const UNFINISHED: &str = ".unfinished-";
 
 /// A folder of what was learnt before. Losing it costs time, nothing else.
 #[derive(Clone, Debug)]
@@ -50,14 +54,9 @@ struct Checked<T> {
 }
 
 impl Cache {
-    /// Opens a cache below a folder, made where it isn't there.
-    pub fn open(dir: &Path) -> Result<Self, CacheError> {
-        let cache = Self { dir: dir.to_owned() };
-        for kind in [Kind::Layer, Kind::Manifest] {
-            let folder = cache.folder(kind);
-            fs::create_dir_all(&folder).map_err(|source| failed(&folder, source))?;
-        }
-        Ok(cache)
+    /// A cache below a folder; both are made when something is kept.
+    pub fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
     }
 
     /// Its folder.
@@ -126,11 +125,17 @@ impl Cache {
         let mut files = Vec::new();
         for kind in [Kind::Layer, Kind::Manifest] {
             let folder = self.folder(kind);
-            let entries = fs::read_dir(&folder).map_err(|source| failed(&folder, source))?;
+            let entries = match fs::read_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(|source| failed(&folder, source))?,
+            };
             for entry in entries {
                 let entry = entry.map_err(|source| failed(&folder, source))?;
-                // A file that another run has just removed is no error.
-                if let Ok(metadata) = entry.metadata() {
+                // A file that another run has just removed is no error, and what is none of ours stays.
+                if let Ok(metadata) = entry.metadata().map_err(drop)
+                    && metadata.is_file()
+                    && is_ours(&entry.file_name())
+                {
                     let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                     files.push(CachedFile { path: entry.path(), bytes: metadata.len(), used });
                 }
@@ -168,6 +173,14 @@ struct CachedFile {
     used: SystemTime,
 }
 
+/// Whether a name is one that a cache gives: with a digest at its end, or of a file that was never finished.
+fn is_ours(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let digest = name.rsplit('-').next().unwrap_or_default();
+    let hashed = matches!(digest.len(), 64 | 128) && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hashed || name.starts_with(UNFINISHED)
+}
+
 fn failed(path: &Path, source: io::Error) -> CacheError {
     CacheError { path: path.display().to_string(), source }
 }
@@ -187,7 +200,8 @@ fn read_checked(path: &Path) -> Option<Vec<u8>> {
 fn write_checked(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let packed = zstd::encode_all(bytes, 1)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     file.write_all(blake3::hash(&packed).as_bytes())?;
     file.write_all(&packed)?;
     file.persist(path)?;

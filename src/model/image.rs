@@ -111,6 +111,8 @@ pub struct RuntimeConfig {
     /// Labels.
     #[serde(deserialize_with = "null_is_default")]
     pub labels: BTreeMap<String, String>,
+    /// Instructions for builds on top of it (Docker's extension).
+    pub on_build: Option<Vec<String>>,
     /// Signal that stops it.
     pub stop_signal: Option<String>,
     /// How its health is checked (Docker's extension).

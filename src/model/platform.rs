@@ -68,9 +68,14 @@ impl FromStr for Platform {
     type Err = PlatformError;
 
     fn from_str(text: &str) -> Result<Self, PlatformError> {
-        let mut parts = text.split('/').map(str::to_owned);
+        let mut parts = text.split('/').map(str::to_ascii_lowercase);
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(os), Some(architecture), variant, None) if !os.is_empty() && !architecture.is_empty() => {
+                let architecture = match architecture.as_str() {
+                    "x86_64" | "x86-64" => "amd64".into(),
+                    "aarch64" => "arm64".into(),
+                    _ => architecture,
+                };
                 Ok(Self { os, architecture, variant })
             }
             _ => Err(PlatformError { text: text.into() }),

@@ -67,6 +67,9 @@ pub enum ReferenceError {
     },
 }
 
+/// What other tools take, and what would else be looked for on Docker Hub.
+const OTHERS: [&str; 5] = ["containers-storage:", "http://", "https://", "docker-image://", "ostree:"];
+
 impl FromStr for ImageRef {
     type Err = ReferenceError;
 
@@ -90,8 +93,17 @@ impl FromStr for ImageRef {
             named(rest, "podman:").map(Self::Podman)
         } else {
             let name = text.strip_prefix("docker://").unwrap_or(text);
+            if let Some(scheme) = OTHERS.iter().find(|scheme| name.starts_with(**scheme)) {
+                let reason =
+                    format!("{scheme} is no source of images here; see `layerscope --help` for those that are");
+                return Err(ReferenceError::Reference { text: text.into(), reason });
+            }
             let bad = |reason: String| ReferenceError::Reference { text: text.into(), reason };
-            name.parse().map(Self::Registry).map_err(|error: oci_spec::distribution::ParseError| bad(error.to_string()))
+            let name_part = name.rsplit_once(['@', ':']).map_or(name, |(before, _)| before);
+            let upper = name_part.chars().any(|c| c.is_ascii_uppercase());
+            let hint = if upper { "; names are in lower case" } else { "" };
+            let said = |error: oci_spec::distribution::ParseError| bad(format!("{error}{hint}"));
+            name.parse().map(Self::Registry).map_err(said)
         }
     }
 }

@@ -222,6 +222,10 @@ impl DockerArchive {
 /// The image of that name; else the only one with that tag, as in an OCI layout.
 fn called<'a>(items: &'a [Item], select: &str) -> Option<&'a Item> {
     let tagged = |item: &&Item| item.names().iter().any(|name| tag_of(name) == Some(select));
+    // skopeo's `@N`: the image of that number, from 0.
+    if let Some(number) = select.strip_prefix('@').and_then(|number| number.parse::<usize>().ok()) {
+        return items.get(number);
+    }
     items.iter().find(|item| item.is_called(select)).or_else(|| {
         let mut tagged = items.iter().filter(tagged);
         tagged.next().filter(|_| tagged.next().is_none())

@@ -49,10 +49,13 @@ fn errors_say_what_and_what_to_do() {
     insta::assert_snapshot!(sandbox.fails(["inspect", "oci:nowhere"]), @"error: cannot read nowhere: No such file or directory (os error 2)");
     let several = sandbox.fails(["inspect", &two]);
     assert!(several.contains("several images, choose one by its name: a, b"), "{several}");
-    insta::assert_snapshot!(sandbox.fails(["inspect", "Python:3"]), @r#"error: "Python:3" is no image name: invalid reference format"#);
+    insta::assert_snapshot!(sandbox.fails(["inspect", "Python:3"]), @r#"error: "Python:3" is no image name: invalid reference format; names are in lower case"#);
     insta::assert_snapshot!(sandbox.fails(["diff", "-", "-"]), @"error: standard input can be read once: as one image, or as the password");
     insta::assert_snapshot!(sandbox.fails(["inspect", &format!("{two}:a"), "--platform", "arm64"]), @r#"error: "arm64" is no platform: expected os/architecture or os/architecture/variant, such as linux/arm64/v8"#);
     insta::assert_snapshot!(sandbox.fails(["diff", "--include", "a[", &format!("{two}:a"), &format!("{two}:b")]), @r#"error: "a[" is no glob: error parsing glob '**/a[': unclosed character class; missing ']'"#);
+    insta::assert_snapshot!(sandbox.fails(["inspect", "containers-storage:x"]), @r#"error: "containers-storage:x" is no image name: containers-storage: is no source of images here; see `layerscope --help` for those that are"#);
+    let same = sandbox.ok(["diff", &format!("{two}:a"), &format!("{two}:a")]);
+    assert!(same.contains("\nNo differences in files, packages or configuration\n"), "{same}");
     let missing = sandbox.fails(["cat", &format!("{two}:a"), "/no/such"]);
     assert!(missing.ends_with(":a: /no is not in the image\n"), "{missing}");
     let folder = sandbox.fails(["cat", &format!("{two}:a"), "/"]);
@@ -266,9 +269,59 @@ fn without_a_cache_it_is_only_slower() {
     let file = sandbox.write("file", "");
     let run = sandbox.layerscope(["inspect", &workshop("slim")]).env("LAYERSCOPE_CACHE_DIR", file.join("below")).run();
     assert_eq!(run.code(), 0);
+    assert_eq!(run.stderr.lines().count(), 1, "one warning for all layers: {}", run.stderr);
     assert!(run.stderr.contains("cannot use the cache"), "{}", run.stderr);
     sandbox.ok(["inspect", &workshop("slim"), "--no-cache"]);
-    assert!(!sandbox.path("home/.cache/layerscope/v1").exists());
+    assert_eq!(sandbox.ok(["cache", "size"]), "0 B in 0 files\n");
+    assert!(!sandbox.path("home/.cache/layerscope").exists(), "to look at a cache makes none");
+    let unset = sandbox.layerscope(["cache", "dir"]).env("LAYERSCOPE_CACHE_DIR", "").run().ok();
+    assert!(unset.ends_with("home/.cache/layerscope\n"), "{unset}");
+}
+
+#[test]
+fn what_is_none_of_the_caches_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["inspect", &workshop("slim")]);
+    let version = std::fs::read_dir(sandbox.path("home/.cache/layerscope")).unwrap().next().unwrap().unwrap().path();
+    let mine = version.join("layers/notes.txt");
+    std::fs::write(&mine, "mine").unwrap();
+    std::fs::create_dir(version.join("layers/folder")).unwrap();
+    assert!(sandbox.ok(["cache", "clean"]).ends_with(" in 6 files\n"));
+    assert!(mine.exists() && version.join("layers/folder").exists());
+}
+
+#[test]
+fn a_file_that_is_there_keeps_its_mode_and_its_links() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    let private = sandbox.write("private", "");
+    std::fs::set_permissions(&private, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let link = sandbox.path("link");
+    std::os::unix::fs::symlink("private", &link).unwrap();
+    sandbox.ok(["cat", &workshop("slim"), "/app/requirements.txt", "-o", link.to_str().unwrap()]);
+    assert!(link.is_symlink() && std::fs::read(&private).unwrap() == b"flask\n");
+    assert_eq!(private.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(sandbox.ok(["cat", &workshop("slim"), "/app/requirements.txt", "-o", "-"]), "flask\n");
+}
+
+#[test]
+fn what_was_verified_for_one_image_is_checked_against_anothers_claims() {
+    let sandbox = Sandbox::new();
+    let mut layout = Layout::of(&crate::support::images("image x\nlayer y\n  file /a \"b\"\n"));
+    layout.write_dir(&sandbox.path("honest"));
+    let manifest: serde_json::Value = layout.index[0].clone();
+    let bytes = &layout.blobs[manifest["digest"].as_str().unwrap()];
+    let mut document: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+    document["layers"][0]["size"] = 1.into();
+    let media_type = manifest["mediaType"].as_str().unwrap().to_owned();
+    let lie = layout.put(&media_type, serde_json::to_vec(&document).unwrap());
+    layout.index.clear();
+    layout.tag("latest", lie);
+    layout.write_dir(&sandbox.path("liar"));
+    let name = |folder: &str| format!("oci:{}", sandbox.path(folder).display());
+    sandbox.ok(["ls", &name("honest")]);
+    let said = sandbox.fails(["ls", &name("liar")]);
+    assert!(said.contains("its descriptor says 1"), "{said}");
 }
 
 #[test]

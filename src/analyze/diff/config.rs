@@ -45,6 +45,7 @@ fn settings(config: &Config) -> BTreeMap<Key, String> {
     settings.one("StopSignal", run.stop_signal.clone());
     settings.one("Healthcheck", run.healthcheck.as_ref().map(|check| json(&check.test)));
     settings.one("Shell", run.shell.as_ref().map(json));
+    settings.one("OnBuild", run.on_build.as_ref().map(json));
     settings.all
 }
 
@@ -100,7 +101,7 @@ mod tests {
         let a = r#"{"architecture":"amd64","config":{"Env":["A=1","B=2","B=3"],"Cmd":["sh"],"Labels":{"v":"1"},
             "ExposedPorts":{"80/tcp":{}}},"history":[{"created_by":"x"},{"created_by":"y"}]}"#;
         let b = r#"{"architecture":"arm64","config":{"Env":["B=3","C=a=b"],"Cmd":["sh","-c"],"User":"app",
-            "Labels":{"v":"2"},"StopSignal":"INT","Healthcheck":{"Test":["NONE"]},"Volumes":{"/d":{}}},
+            "Labels":{"v":"2"},"StopSignal":"INT","OnBuild":["RUN x"],"Healthcheck":{"Test":["NONE"]},"Volumes":{"/d":{}}},
             "history":[{"created_by":"x"},{"created_by":"z"},{"created_by":"w"}]}"#;
         let expected = [
             "Platform: linux/amd64 → linux/arm64",
@@ -113,6 +114,7 @@ mod tests {
             "Labels.v: 1 → 2",
             "StopSignal: - → INT",
             "Healthcheck: - → [\"NONE\"]",
+            "OnBuild: - → [\"RUN x\"]",
             "History.2: y → z",
             "History.3: - → w",
         ];

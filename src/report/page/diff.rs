@@ -15,9 +15,15 @@ pub(in crate::report) fn diff(document: &DiffDocument) -> Page {
     {
         sections.extend(layer_section(title, list));
     }
+    sections.extend(document.is_empty().then(no_differences));
     sections
         .extend([directories(document), files(document), packages(document), config(document)].into_iter().flatten());
     Page { sections }
+}
+
+fn no_differences() -> Section {
+    let title = "No differences in files, packages or configuration".into();
+    Section { title, level: 2, lines: Vec::new(), table: Table::default() }
 }
 
 fn summary(document: &DiffDocument) -> Section {
@@ -85,6 +91,7 @@ fn directories(document: &DiffDocument) -> Option<Section> {
     let totals = &document.totals;
     let tally = |tally: &TallyDocument, sign: &str| match tally.names {
         0 => Text::from("-").toned(Tone::Dim),
+        names if tally.bytes == 0 => human::count(names).into(),
         names => format!("{}: {sign}{}", human::count(names), human::bytes(tally.bytes)).into(),
     };
     let row = |path: Text, added, removed, changed, moved, growth| {

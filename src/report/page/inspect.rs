@@ -32,7 +32,15 @@ fn summary(document: &InspectDocument) -> Section {
     let layers = human::counted(totals.layers, "layer");
     let share = human::percent(1.0 - totals.efficiency);
     let rows = vec![
-        row("stored", bytes(totals.stored_bytes).toned(Tone::Strong), format!("what a pull downloads, in {layers}")),
+        row(
+            "stored",
+            bytes(totals.stored_bytes).toned(Tone::Strong),
+            if document.image.digest.is_some() {
+                format!("what a pull downloads, in {layers}")
+            } else {
+                format!("as this archive stores it, in {layers}")
+            },
+        ),
         row("files", bytes(totals.file_bytes), "data of the files of all layers".into()),
         row(
             "visible",

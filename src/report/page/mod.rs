@@ -12,6 +12,9 @@ use super::human;
 pub(super) use diff::diff;
 pub(super) use inspect::inspect;
 
+/// The longest text of a cell, in characters: a path may be as long (Linux, `PATH_MAX`), a label is without bound.
+const LONGEST: usize = 4096;
+
 /// What is shown, from top to bottom.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
@@ -80,14 +83,19 @@ pub enum Tone {
 }
 
 impl Text {
-    /// Text of an image's: escaped.
+    /// Text of an image's: escaped, and cut where it is longer than anyone reads.
     pub fn of(text: impl AsRef<str>) -> Self {
-        Self { text: escape(text.as_ref()), tone: Tone::Plain }
+        let text = text.as_ref();
+        let text = match text.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", escape(&text[..end])),
+            None => escape(text),
+        };
+        Self { text, tone: Tone::Plain }
     }
 
     /// Lines, escaped one by one.
     fn lines(lines: &[&str]) -> Self {
-        let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
+        let lines: Vec<String> = lines.iter().map(|line| Self::of(line).text).collect();
         Self { text: lines.join("\n"), tone: Tone::Plain }
     }
 

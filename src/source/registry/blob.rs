@@ -110,7 +110,7 @@ impl Download {
                 let _ = self.sender.send(Err(self.last_word(error))).await;
                 return;
             };
-            tracing::info!("{error}; resuming at byte {} in {} ms", self.at, pause.as_millis());
+            tracing::warn!("{error}; resuming at byte {} in {} ms", self.at, pause.as_millis());
             tokio::time::sleep(pause).await;
             if self.sender.is_closed() {
                 return;

@@ -71,7 +71,7 @@ impl Patience {
             .adjust(|error, pause| self.pause(error, pause))
             .notify(|error, pause| {
                 tries += 1;
-                tracing::info!("{error}; trying again in {} ms", pause.as_millis());
+                tracing::warn!("{error}; trying again in {} ms", pause.as_millis());
             })
             .await;
         result.map_err(|error| counted(error, tries))

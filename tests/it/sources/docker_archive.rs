@@ -47,6 +47,7 @@ fn an_image_is_chosen_by_name_or_id() {
             (":3.12", 1),
             (&id, 1),
             (":localhost:5000/shop:latest", 2),
+            (":@1", 1),
         ] {
             let (manifest, _) = open(format!("{archive}{select}")).unwrap_or_else(|e| panic!("{select}: {e}"));
             assert_eq!(diff_ids(&manifest)[0], images[image].layers[0].diff_id(), "{select}");
