@@ -77,11 +77,13 @@ impl<'t> Stat<'t> {
             inode: node.inode(),
             layer: node.layer,
         };
-        tree.data(node).map_or(implied, |id| implied.described_by(tree.entry(id)))
+        let described = |id| implied.described_by(tree.entry(id));
+        let stat = tree.data(node).map_or(implied, described);
+        Self { meta: tree.meta(node).unwrap_or(&IMPLIED), ..stat }
     }
 
     fn described_by(self, entry: &'t Entry) -> Self {
-        let stat = Self { meta: &entry.meta, file_bytes: entry.file_bytes(), ..self };
+        let stat = Self { file_bytes: entry.file_bytes(), ..self };
         match &entry.kind {
             EntryKind::File { apparent_size, content, sha256, .. } => {
                 Self { kind: FileType::File, size: *apparent_size, content: Some(*content), sha256: *sha256, ..stat }
@@ -105,14 +107,14 @@ mod tests {
 
     #[test]
     fn every_name_of_a_file_is_the_file() {
-        let image = Fixture::new(&["file a 5 x mode=4755 uid=7 apparent=90\nlink l to", "hard d/b a"]);
+        let image = Fixture::new(&["file a 5 x mode=4755 uid=7 apparent=90\nlink l to", "hard d/b a mode=4711 uid=8"]);
         let stat = |path: &str| {
             let id = image.tree.get(&path.into()).expect("a name");
             Stat::of(&image.tree, image.tree.node(id))
         };
         let (a, b) = (stat("a"), stat("d/b"));
-        assert_eq!((a.kind, a.size, a.file_bytes, a.meta.mode, a.layer), (FileType::File, 90, 5, 0o4755, 0));
-        assert_eq!((b.kind, b.size, b.file_bytes, b.meta.mode, b.layer), (FileType::File, 90, 5, 0o4755, 1));
+        assert_eq!((a.kind, a.size, a.file_bytes, a.meta.mode, a.layer), (FileType::File, 90, 5, 0o4711, 0));
+        assert_eq!((b.kind, b.size, b.file_bytes, b.meta.mode, b.layer), (FileType::File, 90, 5, 0o4711, 1));
         assert!(a.inode == b.inode && a.inode.is_some() && a.content == b.content);
         let (link, dir) = (stat("l"), stat("d"));
         assert_eq!((link.kind, link.size, link.link, link.content), (FileType::Symlink, 2, Some(&b"to"[..]), None));

@@ -91,6 +91,11 @@ pub struct Meta {
 pub type Xattrs = Vec<(Box<[u8]>, Box<[u8]>)>;
 
 impl Meta {
+    /// Whether it has the set-uid or the set-gid bit.
+    pub fn is_set_id(&self) -> bool {
+        self.mode & 0o6000 != 0
+    }
+
     /// Whether mode, owner and extended attributes are the same; times don't count.
     pub fn same_but_times(&self, other: &Self) -> bool {
         (self.mode, self.uid, self.gid, &self.xattrs) == (other.mode, other.uid, other.gid, &other.xattrs)
@@ -109,10 +114,5 @@ impl Entry {
     /// Whether it is a regular file that carries data of its own.
     pub fn is_file(&self) -> bool {
         matches!(self.kind, EntryKind::File { .. })
-    }
-
-    /// Whether it is a set-uid or set-gid regular file.
-    pub fn is_set_id(&self) -> bool {
-        self.is_file() && self.meta.mode & 0o6000 != 0
     }
 }

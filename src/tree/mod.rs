@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::index::LayerIndex;
-use crate::model::{Entry, EntryId, LayerPath};
+use crate::model::{Entry, EntryId, LayerPath, Meta};
 
 pub use fate::{Fate, Outcome};
 pub use follow::FollowError;
@@ -53,6 +53,8 @@ struct Inode {
     entry: EntryId,
     /// How many names it has.
     names: u32,
+    /// Its metadata, where the header of a further name has given it other than its entry has.
+    meta: Option<Box<Meta>>,
 }
 
 /// An oddity of how layers stack, for findings.
@@ -124,6 +126,12 @@ impl Tree {
             None => node.entry,
             Some(inode) => Some(self.inode(inode).entry),
         }
+    }
+
+    /// A node's metadata; `None` for a directory that is only implied.
+    pub fn meta(&self, node: &Node) -> Option<&Meta> {
+        let given = node.inode.and_then(|inode| self.inode(inode).meta.as_deref());
+        given.or_else(|| Some(&self.entry(self.data(node)?).meta))
     }
 
     /// How many names a node's file has; 1 for a directory.

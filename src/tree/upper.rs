@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Fate, Inode, InodeId, Tree, TreeNote};
-use crate::model::{EntryId, EntryKind, LayerPath};
+use crate::model::{EntryId, EntryKind, LayerPath, Meta};
 
 /// A place in a layer's own tree, by number in the list that [`build`] gives. The root is the first.
 pub(super) type UpperId = usize;
@@ -61,6 +61,20 @@ pub(super) fn build(tree: &mut Tree, layer: u32) -> Vec<UpperNode> {
     upper.nodes
 }
 
+impl Tree {
+    /// Gives a file the metadata of a hard link's header. Attributes are added, never taken.
+    fn carry_out(&mut self, inode: InodeId, link: EntryId) {
+        let own = &self.inodes[inode.0 as usize];
+        let meta = own.meta.as_deref().unwrap_or(&self.entry(own.entry).meta);
+        let header = &self.entry(link).meta;
+        let xattrs = if header.xattrs.is_empty() { &meta.xattrs } else { &header.xattrs };
+        let given = Meta { xattrs: xattrs.clone(), ..*header };
+        if given != *meta {
+            self.inodes[inode.0 as usize].meta = Some(Box::new(given));
+        }
+    }
+}
+
 struct Upper<'t> {
     tree: &'t mut Tree,
     layer: u32,
@@ -86,7 +100,7 @@ impl Upper<'_> {
             EntryKind::HardLink { target } => self.link(row, path, target),
             _ => {
                 let inode = InodeId(self.tree.inodes.len() as u32);
-                self.tree.inodes.push(Inode { entry: EntryId { layer: self.layer, row }, names: 1 });
+                self.tree.inodes.push(Inode { entry: EntryId { layer: self.layer, row }, names: 1, meta: None });
                 self.put(path, UpperNode::new(Some(row), UpperKind::Leaf(inode)));
             }
         }
@@ -94,7 +108,7 @@ impl Upper<'_> {
 
     fn link(&mut self, row: u32, path: &LayerPath, target: &LayerPath) {
         let kind = match self.find(target).map(|id| &self.nodes[id].kind) {
-            Some(&UpperKind::Leaf(inode)) => self.one_more_name(inode),
+            Some(&UpperKind::Leaf(inode)) => self.one_more_name(inode, Some(row)),
             _ => {
                 self.pending.push(path.clone());
                 UpperKind::Pending(target.clone())
@@ -103,14 +117,20 @@ impl Upper<'_> {
         self.put(path, UpperNode::new(Some(row), kind));
     }
 
-    fn one_more_name(&mut self, inode: InodeId) -> UpperKind {
+    /// Gives a file a name. Engines carry out the link's header too: the file gets the mode, owner and times in it.
+    fn one_more_name(&mut self, inode: InodeId, link: Option<u32>) -> UpperKind {
         self.tree.inodes[inode.0 as usize].names += 1;
+        if let Some(row) = link {
+            self.tree.carry_out(inode, EntryId { layer: self.layer, row });
+        }
         UpperKind::Leaf(inode)
     }
 
     /// Settles the pending link at `path`, and those that it leads over: first within the layer, then below it.
     fn bind(&mut self, path: LayerPath) {
         let (mut at, mut chain) = (path, Vec::new());
+        // What a link says that stands before its target, the target says again.
+        let mut below = false;
         let inode = loop {
             match self.find(&at).map(|id| (id, &self.nodes[id].kind)) {
                 Some((id, UpperKind::Pending(_))) if chain.len() > MAX_CHAIN || chain.contains(&id) => break None,
@@ -120,12 +140,15 @@ impl Upper<'_> {
                 }
                 Some((_, &UpperKind::Leaf(inode))) => break Some(inode),
                 Some((_, UpperKind::Dir | UpperKind::Dangling)) => break None,
-                None => break self.tree.get(&at).and_then(|below| self.tree.node(below).inode),
+                None => {
+                    below = true;
+                    break self.tree.get(&at).and_then(|below| self.tree.node(below).inode);
+                }
             }
         };
         for id in chain {
             self.nodes[id].kind = match inode {
-                Some(inode) => self.one_more_name(inode),
+                Some(inode) => self.one_more_name(inode, self.nodes[id].row.filter(|_| below)),
                 None => self.dangling(self.nodes[id].row),
             };
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::analyze::{Subject, Waste, instruction, waste};
-use crate::model::{Entry, EntryId, LayerPath};
+use crate::model::{Entry, EntryId, LayerPath, Meta};
 
 /// The longest piece of an instruction that a message quotes, in characters.
 const QUOTE: usize = 60;
@@ -22,6 +22,7 @@ pub(super) struct VisibleFile<'i> {
     pub(super) path: LayerPath,
     pub(super) id: EntryId,
     pub(super) entry: &'i Entry,
+    pub(super) meta: &'i Meta,
 }
 
 impl<'i> Facts<'i> {
@@ -31,7 +32,8 @@ impl<'i> Facts<'i> {
         let files = tree.walk().filter_map(|item| {
             let (inode, id) = item.node.inode().zip(tree.data(item.node))?;
             let entry = tree.entry(id);
-            (entry.is_file() && seen.insert(inode)).then_some(VisibleFile { path: item.path, id, entry })
+            let meta = tree.meta(item.node)?;
+            (entry.is_file() && seen.insert(inode)).then_some(VisibleFile { path: item.path, id, entry, meta })
         });
         Self { subject, waste: waste(tree), files: files.collect() }
     }

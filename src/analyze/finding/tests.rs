@@ -188,9 +188,14 @@ fn a_deleted_secret_is_still_one() {
 #[test]
 fn privileges() {
     assert_eq!(
-        in_layers("set-uid", &["file bin/su 5 s mode=4755\nhard bin/su2 bin/su\nfile bin/wall 6 w mode=2755"]),
+        in_layers(
+            "set-uid",
+            &["file bin/su 5 s mode=4755\nhard bin/su2 bin/su mode=4755\nfile bin/wall 6 w mode=2755"]
+        ),
         one("/bin", 0, 2, 11)
     );
+    let by_link = "file bin/x 5 s mode=755\nhard bin/y bin/x mode=4755";
+    assert_eq!(in_layers("set-uid", &[by_link]), one("/bin/x", 0, 1, 5));
     assert!(
         in_layers("set-uid", &["dir srv mode=2755\nfile bin/ls 5 l mode=755\nfile tmp/x 1 x mode=1777"]).is_empty()
     );

@@ -1,7 +1,8 @@
 //! Hard links: names of one file, in one layer and across layers.
 
 use super::Beside::{Nobody, Podman};
-use super::stacked;
+use super::{stacked, stacked_image};
+use crate::support::{Header, ImageSpec, Tar};
 
 #[test]
 fn linked_names_are_one_file() {
@@ -14,6 +15,17 @@ fn linked_names_are_one_file() {
     /a file 4 0644 0:0
     /b file 4 0644 0:0 = /a
     /c file 4 0644 0:0 = /a
+    visible 4 B
+    ");
+}
+
+#[test]
+fn the_header_of_a_link_is_carried_out_on_the_file() {
+    let mut tar = Tar::new();
+    tar.file("a", "data").entry(&Header { mode: 0o4711, uid: 5, gid: 6, ..Header::hard("b", "a") }, b"");
+    insta::assert_snapshot!(stacked_image("a link that says more", ImageSpec::of_tars([tar.finish()]), Podman), @"
+    /a file 4 4711 5:6
+    /b file 4 4711 5:6 = /a
     visible 4 B
     ");
 }
