@@ -99,8 +99,9 @@ impl Pool {
 
     /// Hands a piece to a lane: to a free helper, or, where there is none, worked off at once.
     pub(super) fn push<S: Stage>(&self, lane: &Lane<S>, chunk: Arc<Chunk>) {
-        lock(&lane.queue).push_back(chunk);
+        // Counted before it is there: a helper may be done with it before this thread goes on.
         let waiting = lane.waiting.fetch_add(1, Ordering::Relaxed) + 1;
+        lock(&lane.queue).push_back(chunk);
         if self.is_full() || waiting > DEPTH {
             lane.advance(waiting > DEPTH);
         } else {
@@ -175,4 +176,31 @@ impl Shared {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::chunk::Buffers;
+
+    #[derive(Default)]
+    struct Count(usize);
+
+    impl Stage for Count {
+        fn feed(&mut self, _: &Chunk) {
+            self.0 += 1;
+        }
+    }
+
+    #[test]
+    fn helpers_that_are_faster_than_the_decoder_lose_no_piece() {
+        let pool = Pool::new(4);
+        let chunk = Arc::new(Buffers::default().fill(&mut &b"x"[..], 1).unwrap());
+        let lane = pool.open(Count::default());
+        for _ in 0..300_000 {
+            pool.push(&lane, Arc::clone(&chunk));
+        }
+        assert_eq!(pool.close(&lane).unwrap().0, 300_000);
+        assert_eq!(lane.waiting(), 0);
+    }
 }

@@ -33,18 +33,18 @@ pub fn write_listing(
 fn line(entry: &EntryDocument) -> String {
     let size = match entry.device {
         Some((major, minor)) => format!("{major},{minor}"),
-        None => entry.size.to_string(),
+        None => entry.stat.size.to_string(),
     };
-    let (path, time) = (escape(&entry.path.path), human::time(entry.mtime));
-    let owner = format!("{}:{}", entry.uid, entry.gid);
-    let link = entry.link.as_ref().map(|target| format!(" -> {}", escape(target))).unwrap_or_default();
+    let (path, time) = (escape(&entry.path.path), human::time(entry.stat.mtime));
+    let owner = format!("{}:{}", entry.stat.uid, entry.stat.gid);
+    let link = entry.stat.link.as_ref().map(|target| format!(" -> {}", escape(target))).unwrap_or_default();
     format!("{} {owner:>9} {size:>10} {time} {path}{link}", mode(entry))
 }
 
 /// `drwxr-xr-t`.
 fn mode(entry: &EntryDocument) -> String {
-    let bits = u16::from_str_radix(&entry.mode, 8).unwrap_or(0);
-    let kind = match entry.kind.as_str() {
+    let bits = u16::from_str_radix(&entry.stat.mode, 8).unwrap_or(0);
+    let kind = match entry.stat.kind.as_str() {
         "dir" => 'd',
         "symlink" => 'l',
         "char" => 'c',

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{ImageDocument, LayerDocument, PathDocument, Top, TotalsDocument, layers, path_bytes};
+use super::{ImageDocument, LayerDocument, PathDocument, StatDocument, Top, TotalsDocument, layers, path_bytes};
 use crate::analyze::diff::{
     Changed, ConfigChange, FileDiff, Filter, Folder, Moved, PackageChange, Present, Tally, config_changes, diff_files,
     package_changes, roll_up,
@@ -119,29 +119,6 @@ pub struct MovedDocument {
     pub size: u64,
     /// What else changed.
     pub what: Vec<String>,
-}
-
-/// What a name is in one image.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct StatDocument {
-    /// `file`, `dir`, `symlink`, `char`, `block` or `fifo`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Bytes that a reader sees.
-    pub size: u64,
-    /// Permission, set-id and sticky bits, four octal digits.
-    pub mode: String,
-    /// Numeric owner.
-    pub uid: u64,
-    /// Numeric group.
-    pub gid: u64,
-    /// Modification time, whole seconds since 1970.
-    pub mtime: i64,
-    /// A symbolic link's target.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub link: Option<String>,
-    /// The layer that put it there.
-    pub layer: u64,
 }
 
 /// A directory with all that is below it, but for what has a row of its own: the rows add up to the totals.
@@ -330,17 +307,7 @@ fn moved(file: &Moved) -> MovedDocument {
 }
 
 fn stat(tree: &Tree, node: NodeId) -> StatDocument {
-    let stat = Stat::of(tree, tree.node(node));
-    StatDocument {
-        kind: stat.kind.name().into(),
-        size: stat.size,
-        mode: format!("{:04o}", stat.meta.mode),
-        uid: stat.meta.uid,
-        gid: stat.meta.gid,
-        mtime: stat.meta.mtime,
-        link: stat.link.map(|target| String::from_utf8_lossy(target).into_owned()),
-        layer: stat.layer.into(),
-    }
+    (&Stat::of(tree, tree.node(node))).into()
 }
 
 impl From<Tally> for TallyDocument {

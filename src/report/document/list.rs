@@ -24,6 +24,22 @@ pub struct EntryDocument {
     /// Its path.
     #[serde(flatten)]
     pub path: PathDocument,
+    /// What it is.
+    #[serde(flatten)]
+    pub stat: StatDocument,
+    /// The same for all names of one file, and for no other; null for a directory.
+    pub inode: Option<u64>,
+    /// SHA-256 of what a reader of a regular file sees; null for anything else, and for a file with more holes than are
+    /// read.
+    pub digest: Option<String>,
+    /// A device's major and minor number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<(u32, u32)>,
+}
+
+/// What a name is.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct StatDocument {
     /// `file`, `dir`, `symlink`, `char`, `block` or `fifo`. Each name of a hard-linked file is a `file`.
     #[serde(rename = "type")]
     pub kind: String,
@@ -39,16 +55,23 @@ pub struct EntryDocument {
     pub mtime: i64,
     /// A symbolic link's target; not UTF-8 made so with replacement characters.
     pub link: Option<String>,
-    /// The same for all names of one file, and for no other; null for a directory.
-    pub inode: Option<u64>,
-    /// SHA-256 of what a reader of a regular file sees; null for anything else, and for a file with more holes than are
-    /// read.
-    pub digest: Option<String>,
-    /// A device's major and minor number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub device: Option<(u32, u32)>,
     /// The layer that put the name here; of a directory that no layer describes, the first that implies it.
     pub layer: u64,
+}
+
+impl From<&Stat<'_>> for StatDocument {
+    fn from(stat: &Stat<'_>) -> Self {
+        Self {
+            kind: stat.kind.name().into(),
+            size: stat.size,
+            mode: format!("{:04o}", stat.meta.mode),
+            uid: stat.meta.uid,
+            gid: stat.meta.gid,
+            mtime: stat.meta.mtime,
+            link: stat.link.map(|target| String::from_utf8_lossy(target).into_owned()),
+            layer: stat.layer.into(),
+        }
+    }
 }
 
 /// Describes one name.
@@ -56,16 +79,9 @@ pub fn entry(tree: &Tree, item: &Item<'_>) -> EntryDocument {
     let stat = Stat::of(tree, item.node);
     EntryDocument {
         path: (&item.path).into(),
-        kind: stat.kind.name().into(),
-        size: stat.size,
-        mode: format!("{:04o}", stat.meta.mode),
-        uid: stat.meta.uid,
-        gid: stat.meta.gid,
-        mtime: stat.meta.mtime,
-        link: stat.link.map(|target| String::from_utf8_lossy(target).into_owned()),
+        stat: (&stat).into(),
         inode: stat.inode.map(|inode| inode.number()),
         digest: stat.sha256.map(|digest| digest.to_string()),
         device: stat.device,
-        layer: stat.layer.into(),
     }
 }

@@ -16,13 +16,13 @@ use crate::model::{Image, LayerPath};
 
 pub use diff::{
     ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffTotals, DirectoryDocument, MovedDocument,
-    PackageChangeDocument, PresentDocument, SideDocument, StatDocument, TallyDocument, diff,
+    PackageChangeDocument, PresentDocument, SideDocument, TallyDocument, diff,
 };
 pub use inspect::{
     CompatDocument, CopyDocument, DiveDocument, DuplicateDocument, DuplicatesDocument, FateDocument, FindingDocument,
     InspectDocument, WasteDocument, WastedDocument, inspect,
 };
-pub use list::{EntryDocument, ListDocument, entry};
+pub use list::{EntryDocument, ListDocument, StatDocument, entry};
 
 /// How long lists get: the first so many, or all.
 #[derive(Clone, Copy, Debug, Default)]
