@@ -166,7 +166,7 @@ fn a_file_is_written_whole_or_not_at_all() {
 #[test]
 fn an_interrupted_run_leaves_no_file() {
     let sandbox = Sandbox::new();
-    let image = sandbox.oci("image x\nlayer x\n  file /a zeros=100M\n");
+    let image = sandbox.oci("image x\nlayer x\n  file /a zeros=200M\n");
     sandbox.ok(["inspect", &image]);
     let out = sandbox.path("out");
     std::fs::create_dir(&out).unwrap();
