@@ -132,7 +132,7 @@ impl Cache {
             for entry in entries {
                 let entry = entry.map_err(|source| failed(&folder, source))?;
                 // A file that another run has just removed is no error, and what is none of ours stays.
-                if let Ok(metadata) = entry.metadata().map_err(drop)
+                if let Ok(metadata) = entry.metadata()
                     && metadata.is_file()
                     && is_ours(&entry.file_name())
                 {

@@ -2,9 +2,8 @@
 //! and dive say, whatever way they come.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -48,29 +47,6 @@ fn every_image_lists_what_podman_mounts() {
     }
 }
 
-/// A podman that serves its API, as Docker's too.
-struct Service(Child);
-
-impl Service {
-    fn start(podman: &Podman, socket: &Path) -> Self {
-        let mut command = podman.command(&["system", "service", "--time=0", &format!("unix://{}", socket.display())]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let started = Instant::now();
-        while std::os::unix::net::UnixStream::connect(socket).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(30), "podman does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self(child)
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
 /// What does not depend on how an image was packed and where it lay.
 fn essence(mut document: Value) -> Value {
     let image = document["image"].as_object_mut().unwrap();
@@ -94,7 +70,7 @@ fn an_image_is_the_same_from_everywhere() {
     let conf = format!("[[registry]]\nprefix = 'docker.io'\nlocation = '{registry}'\n");
     sandbox.write("home/.config/containers/registries.conf", conf);
     let socket = sandbox.path("podman.sock");
-    let _service = Service::start(&corpus.podman, &socket);
+    let _service = corpus.podman.serve(&socket);
     let file = |scheme: &str, path: PathBuf| format!("{scheme}:{}", path.display());
     let image = "python:3.11";
     let inspect = |name: &str| {

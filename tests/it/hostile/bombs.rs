@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use super::Case;
 use crate::support::compress::gzip;
-use crate::support::{Header, ImageSpec, LayerSpec, Layout, Tar};
+use crate::support::{Header, ImageSpec, LayerSpec, Layout, Tar, hex};
 
 /// No input may take more memory than this, in KiB.
 const MOST: u64 = 250_000;
@@ -51,8 +51,7 @@ fn zeros(size: u64) -> (Vec<u8>, String) {
     let piece = vec![0; 1 << 20];
     (0..size >> 20).for_each(|_| write(&piece));
     write(&[0; 1024]);
-    let hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    (encoder.finish().unwrap(), format!("sha256:{hex}"))
+    (encoder.finish().unwrap(), hex(&hasher.finalize()))
 }
 
 #[test]

@@ -2,14 +2,13 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use layerscope::source::{Environment, Options};
 
 use super::{app, diff_ids, open_with, options, typed};
 use crate::support::layout::{docker_archive, old_docker_archive};
+use crate::support::podman::Podman;
 use crate::support::{ImageSpec, Sandbox, need};
 
 /// Answers every request on a socket with these bytes, and says what was asked for.
@@ -127,41 +126,6 @@ fn where_no_engine_listens_is_said_how_to_start_it() {
     insta::assert_snapshot!(open_with("docker-daemon:x", &remote, "linux/amd64").unwrap_err(), @"DOCKER_HOST=tcp://10.1.2.3:2375 cannot be used: only unix:///PATH and, on this machine, tcp://127.0.0.1:PORT can");
 }
 
-/// A podman with a store of its own, and its API.
-struct Podman {
-    program: PathBuf,
-    store: Vec<String>,
-    service: Option<Child>,
-}
-
-impl Podman {
-    fn run(&self, args: &[&str]) {
-        let output = Command::new(&self.program).args(&self.store).args(args).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn listen(&mut self, socket: &Path) {
-        let service = ["system", "service", "--time=0"];
-        let mut command = Command::new(&self.program);
-        command.args(&self.store).args(service).arg(format!("unix://{}", socket.display()));
-        self.service = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        let started = Instant::now();
-        while UnixStream::connect(socket).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(30), "podman does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Podman {
-    fn drop(&mut self) {
-        if let Some(mut service) = self.service.take() {
-            service.kill().ok();
-            service.wait().ok();
-        }
-    }
-}
-
 #[test]
 fn podman_gives_the_same_layers_in_every_way() {
     let Some(program) = need("podman") else { return };
@@ -169,12 +133,11 @@ fn podman_gives_the_same_layers_in_every_way() {
     let image = app("shop:1");
     sandbox.write("load.tar", old_docker_archive(&[ImageSpec { name: "localhost/shop:1".into(), ..image.clone() }]));
     let path = |name: &str| sandbox.path(name).display().to_string();
-    let store = ["--root", &path("store"), "--runroot", &path("runroot"), "--storage-driver", "vfs"].map(str::to_owned);
-    let mut podman = Podman { program, store: store.to_vec(), service: None };
+    let podman = Podman::new(program, &sandbox.path("podman"), "vfs");
     podman.run(&["load", "-q", "-i", &path("load.tar")]);
     podman.run(&["save", "-q", "-o", &path("docker.tar"), "localhost/shop:1"]);
     podman.run(&["save", "-q", "--format", "oci-archive", "-o", &path("oci.tar"), "localhost/shop:1"]);
-    podman.listen(&sandbox.path("podman.sock"));
+    let _service = podman.serve(&sandbox.path("podman.sock"));
     let options = with("CONTAINER_HOST", &sandbox.path("podman.sock"));
     for text in [
         "podman:shop:1".to_owned(),

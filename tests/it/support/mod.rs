@@ -38,7 +38,8 @@ pub(crate) fn sha256_file(path: &std::path::Path) -> String {
     }
 }
 
-fn hex(hash: &[u8]) -> String {
+/// A SHA-256 as images write it.
+pub(crate) fn hex(hash: &[u8]) -> String {
     let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{digits}")
 }

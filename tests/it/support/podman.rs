@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -39,11 +41,17 @@ impl Podman {
         }
     }
 
-    /// A command to start by hand.
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
+    /// Serves its API on a socket, Docker's too, until the answer is dropped.
+    pub(crate) fn serve(&self, socket: &Path) -> Service {
         let mut command = Command::new(&self.program);
-        command.args(&self.store).args(args);
-        command
+        command.args(&self.store).args(["system", "service", "--time=0"]).arg(format!("unix://{}", socket.display()));
+        let service = Service(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let started = Instant::now();
+        while UnixStream::connect(socket).is_err() {
+            assert!(started.elapsed() < Duration::from_secs(30), "podman does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        service
     }
 
     /// What an image of the store holds, a line a name.
@@ -52,6 +60,16 @@ impl Podman {
         let found = walk(Path::new(&mounted));
         self.run(&["image", "unmount", image]);
         found
+    }
+}
+
+/// A podman that listens.
+pub(crate) struct Service(Child);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
     }
 }
 
