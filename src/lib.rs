@@ -20,6 +20,7 @@
 //! | [`tree`] | the union of an image's layers, and what became of every file |
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
 //! | [`scan`] | source → cache or index → tree, layers side by side |
+//! | [`recommend`] | the base under an image, slimmer ones, and what each would mean |
 //! | [`report`] | documents, and the forms that they are written in |
 //! | [`serve`] | the read-only registry |
 //! | [`cli`] | arguments, what they mean, one file for each command |
@@ -32,6 +33,7 @@ pub mod cli;
 pub mod index;
 pub mod model;
 pub mod pkgdb;
+pub mod recommend;
 pub mod report;
 pub mod scan;
 pub mod serve;

@@ -31,6 +31,11 @@ impl Scanned {
     pub fn subject(&self) -> Subject<'_> {
         Subject { image: &self.image, tree: &self.tree }
     }
+
+    /// What its builder attests of its provenance; nothing where its source was not to be asked.
+    pub fn statements(&self) -> Result<Vec<Vec<u8>>, SourceError> {
+        self.source.as_ref().map_or(Ok(Vec::new()), |source| source.statements(&self.image.manifest))
+    }
 }
 
 /// How to scan.
@@ -159,6 +164,12 @@ pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Resu
     }
     let indexes = Reading { found: &found, options, on_event, stop: Arc::default() }.layers()?;
     Ok(found.into_iter().map(|(manifest, source)| assemble(manifest, source, &indexes)).collect())
+}
+
+/// The documents of images, nothing of their layers. An image that can't be had spoils nothing for the others.
+pub fn documents(refs: &[ImageRef], options: &Options) -> Vec<Result<Manifest, ScanError>> {
+    let found = in_parallel(refs, |_, reference| Ok::<_, std::convert::Infallible>(find(reference, options)));
+    found.unwrap_or_default().into_iter().map(|found| found.map(|(manifest, _)| manifest)).collect()
 }
 
 type Found = (Manifest, Option<Arc<dyn Source>>);

@@ -42,6 +42,9 @@ pub(super) enum Command {
     /// What two images share, and what differs: layers, files, packages, configuration
     #[command(visible_alias = "d")]
     Diff(DiffArgs),
+    /// Slimmer base images: whether the application still runs on them, what is gained, what to change
+    #[command(visible_alias = "r")]
+    Recommend(RecommendArgs),
     /// The merged tree, or what is at and below a path of it
     Ls(LsArgs),
     /// One file of the merged tree
@@ -205,6 +208,29 @@ pub(super) struct DiffArgs {
     pub(super) times: bool,
     #[command(flatten)]
     pub(super) filter: FilterArgs,
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
+    #[command(flatten)]
+    pub(super) images: ImageArgs,
+}
+
+/// `recommend`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct RecommendArgs {
+    /// The image
+    pub(super) image: Option<String>,
+    /// The base under it, if it is known; else it is found
+    #[arg(long, value_name = "IMAGE", help_heading = "Bases")]
+    pub(super) from: Option<String>,
+    /// Look at this base, whatever else is found (may be repeated)
+    #[arg(long = "candidate", value_name = "IMAGE", help_heading = "Bases")]
+    pub(super) candidates: Vec<String>,
+    /// How many of the bases that are found are read to their ends
+    #[arg(long, value_name = "N", default_value_t = 3, help_heading = "Bases")]
+    pub(super) deep: usize,
+    /// Add to the catalogue of images (may be repeated)
+    #[arg(long, value_name = "FILE", help_heading = "Bases")]
+    pub(super) catalog: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) report: ReportArgs,
     #[command(flatten)]

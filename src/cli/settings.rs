@@ -11,6 +11,7 @@ use super::progress::Progress;
 use crate::blob::Verify;
 use crate::index::Cache;
 use crate::model::{ImageRef, Platform};
+use crate::recommend::Scanner;
 use crate::report::document::Top;
 use crate::report::{Format, Look};
 use crate::scan::{self, Scanned};
@@ -42,6 +43,19 @@ pub(super) fn scan(
         scanned.iter().for_each(|scanned| warn_of_another(&options.platform, scanned));
     }
     Ok(scanned)
+}
+
+/// Calls `work` with what reads images and shows its progress.
+pub(super) fn with_scanner<T>(
+    args: &ImageArgs,
+    global: &GlobalArgs,
+    work: impl FnOnce(Scanner<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let options = options(args, false)?;
+    let progress = Progress::new(global);
+    let done = work(Scanner { options: &options, on_event: &|event| progress.on(&event) });
+    progress.end();
+    done
 }
 
 /// A name that leads to one image alone gives that image, whatever it runs on.

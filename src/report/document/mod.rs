@@ -2,9 +2,11 @@
 //!
 //! Sizes are bytes. Text is raw, as the image has it: JSON escapes for itself, pages escape on their way to a person.
 
+mod base;
 mod diff;
 mod inspect;
 mod list;
+mod recommend;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -14,6 +16,7 @@ use serde::Serialize;
 use crate::analyze::{self, InstalledPackage, Subject};
 use crate::model::{Image, LayerPath};
 
+pub use base::{BaseDocument, EvidenceDocument};
 pub use diff::{
     ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffTotals, DirectoryDocument, MovedDocument,
     PackageChangeDocument, PresentDocument, SideDocument, TallyDocument, diff,
@@ -23,6 +26,10 @@ pub use inspect::{
     InspectDocument, WasteDocument, WastedDocument, inspect,
 };
 pub use list::{EntryDocument, ListDocument, StatDocument, entry};
+pub use recommend::{
+    CandidateDocument, EndOfLifeDocument, FamilyDocument, FiguresDocument, ReasonDocument, RecommendDocument,
+    SavedDocument, UnavailableDocument, recommend,
+};
 
 /// How long lists get: the first so many, or all.
 #[derive(Clone, Copy, Debug, Default)]
