@@ -16,6 +16,8 @@
 //! | [`source`] | images from registries, layouts, archives, engines: documents verified, blobs as plain `Read`s |
 //! | [`blob`] | a layer's bytes: decoded, hashed, checked, drained to the end |
 //! | [`pkgdb`] | readers of package databases |
+//! | [`dockerfile`] | a Dockerfile's stages, what they make of a base's config, and the change to another base |
+//! | [`compose`] | a compose file's services |
 //! | [`index`] | a layer's tar as one table, and the cache of tables |
 //! | [`tree`] | the union of an image's layers, and what became of every file |
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
@@ -30,6 +32,8 @@
 pub mod analyze;
 pub mod blob;
 pub mod cli;
+pub mod compose;
+pub mod dockerfile;
 pub mod index;
 pub mod model;
 pub mod pkgdb;
