@@ -63,12 +63,8 @@ pub enum ScanEvent<'a> {
     Resolved {
         /// The image.
         image: usize,
-        /// Its full name.
-        reference: &'a str,
-        /// How many layers it has.
-        layers: usize,
-        /// Bytes of their blobs.
-        bytes: u64,
+        /// They.
+        manifest: &'a Manifest,
     },
     /// A layer is being read.
     Started {
@@ -159,8 +155,7 @@ pub enum ScanError {
 pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Result<Vec<Scanned>, ScanError> {
     let found = in_parallel(refs, |_, reference| find(reference, options))?;
     for (image, (manifest, _)) in found.iter().enumerate() {
-        let bytes = manifest.layers.iter().map(|layer| layer.size).sum();
-        on_event(ScanEvent::Resolved { image, reference: &manifest.reference, layers: manifest.layers.len(), bytes });
+        on_event(ScanEvent::Resolved { image, manifest });
     }
     let indexes = Reading { found: &found, options, on_event, stop: Arc::default() }.layers()?;
     Ok(found.into_iter().map(|(manifest, source)| assemble(manifest, source, &indexes)).collect())

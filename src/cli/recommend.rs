@@ -17,10 +17,10 @@ pub(super) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<V
     let report = &args.report;
     let Some(image) = &args.image else { bail!("name an image") };
     let catalog = catalog(args)?;
-    let document = settings::with_scanner(&args.images, global, |scanner| {
+    let document = settings::with_scanner(image, &args.images, global, |scanner, image| {
         let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline };
         let request = Request {
-            image: source::locate(image)?,
+            image: image.clone(),
             from: args
                 .from
                 .as_deref()

@@ -10,11 +10,11 @@ use super::args::{FormatArg, GlobalArgs, ImageArgs, ListFormatArg, ReportArgs, V
 use super::progress::Progress;
 use crate::blob::Verify;
 use crate::index::Cache;
-use crate::model::{ImageRef, Platform};
+use crate::model::{ImageRef, Manifest, Platform};
 use crate::recommend::Scanner;
 use crate::report::document::Top;
 use crate::report::{Format, Look};
-use crate::scan::{self, Scanned};
+use crate::scan::{self, ScanEvent, Scanned};
 use crate::source::{self, Credentials};
 
 /// Rows of a list in a table, unless told.
@@ -29,6 +29,26 @@ pub(super) fn scan(
     global: &GlobalArgs,
     sha256: bool,
 ) -> anyhow::Result<Vec<Scanned>> {
+    read(names, args, global, sha256, |scanner, refs| Ok(scanner.scan(refs)?))
+}
+
+/// Finds an image and reads it, and calls `work` with it and with what reads more.
+pub(super) fn with_scanner<T>(
+    image: &str,
+    args: &ImageArgs,
+    global: &GlobalArgs,
+    work: impl FnOnce(Scanner<'_>, &ImageRef) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    read(&[image], args, global, false, |scanner, refs| work(scanner, refs.first().context("no image")?))
+}
+
+fn read<T>(
+    names: &[&str],
+    args: &ImageArgs,
+    global: &GlobalArgs,
+    sha256: bool,
+    work: impl FnOnce(Scanner<'_>, &[ImageRef]) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let refs = names.iter().map(|name| source::locate(name)).collect::<Result<Vec<_>, _>>()?;
     let from_stdin = refs.iter().filter(|reference| matches!(reference, ImageRef::Stdin)).count();
     if from_stdin + usize::from(args.password_stdin) > 1 {
@@ -36,31 +56,20 @@ pub(super) fn scan(
     }
     let options = options(args, sha256)?;
     let progress = Progress::new(global);
-    let scanned = scan::scan(&refs, &options, &|event| progress.on(&event));
-    progress.end();
-    let scanned = scanned?;
-    if args.platform.is_some() {
-        scanned.iter().for_each(|scanned| warn_of_another(&options.platform, scanned));
-    }
-    Ok(scanned)
-}
-
-/// Calls `work` with what reads images and shows its progress.
-pub(super) fn with_scanner<T>(
-    args: &ImageArgs,
-    global: &GlobalArgs,
-    work: impl FnOnce(Scanner<'_>) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let options = options(args, false)?;
-    let progress = Progress::new(global);
-    let done = work(Scanner { options: &options, on_event: &|event| progress.on(&event) });
+    let wanted = args.platform.as_ref().map(|_| &options.platform);
+    let on_event = |event: ScanEvent<'_>| {
+        if let (ScanEvent::Resolved { manifest, .. }, Some(wanted)) = (&event, wanted) {
+            warn_of_another(wanted, manifest);
+        }
+        progress.on(&event);
+    };
+    let done = work(Scanner { options: &options, on_event: &on_event }, &refs);
     progress.end();
     done
 }
 
 /// A name that leads to one image alone gives that image, whatever it runs on.
-fn warn_of_another(wanted: &Platform, scanned: &Scanned) {
-    let manifest = &scanned.image.manifest;
+fn warn_of_another(wanted: &Platform, manifest: &Manifest) {
     let own = manifest.config.platform();
     if own.serves(wanted).is_none() {
         tracing::warn!("{} is one image alone, for {own}: it is taken in place of {wanted}", manifest.reference);

@@ -57,6 +57,12 @@ pub struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
+    /// Reads an image to its end.
+    pub fn read(&self, reference: &ImageRef) -> Result<Scanned, ScanError> {
+        let scanned = self.scan(std::slice::from_ref(reference))?.pop();
+        scanned.ok_or_else(|| ScanError::Offline { reference: reference.to_string() })
+    }
+
     /// Reads images to their ends.
     pub fn scan(&self, refs: &[ImageRef]) -> Result<Vec<Scanned>, ScanError> {
         scan::scan(refs, self.options, self.on_event)
@@ -142,8 +148,7 @@ impl Recommendation {
 
 /// Looks for slimmer bases. `today` is `YYYY-MM-DD`.
 pub fn recommend(finder: Finder<'_>, request: &Request<'_>, today: &str) -> Result<Recommendation, RecommendError> {
-    let image = finder.scanner.scan(std::slice::from_ref(&request.image))?.pop();
-    let image = image.ok_or_else(|| ScanError::Offline { reference: request.image.to_string() })?;
+    let image = finder.scanner.read(&request.image)?;
     let base = match &request.from {
         Some((kind, base)) => finder.told(&image, *kind, base)?,
         None => finder.find(&image)?,

@@ -106,6 +106,9 @@ pub struct LayerDocument {
     pub entries: u64,
     /// The instruction that made it, as the history has it; null where the history does not tell.
     pub created_by: Option<String>,
+    /// Whether it is the base's, where the base is told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<bool>,
 }
 
 /// A path: from the image's root, with a leading slash.
@@ -199,6 +202,7 @@ impl From<analyze::LayerTotals> for LayerDocument {
             caused_bytes: layer.caused_bytes,
             entries: layer.entries,
             created_by: layer.created_by,
+            base: None,
         }
     }
 }

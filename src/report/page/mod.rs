@@ -157,6 +157,12 @@ fn facts(image: &ImageDocument) -> Text {
     Text::from(format!("{}{created}", image.platform)).toned(Tone::Dim)
 }
 
+/// A name as people type it: without Docker Hub's registry and `library/`.
+fn familiar(name: &str) -> &str {
+    let of_hub = name.strip_prefix("docker.io/").unwrap_or(name);
+    of_hub.strip_prefix("library/").filter(|rest| !rest.contains('/')).unwrap_or(of_hub)
+}
+
 /// The digest of the manifest, or of the config where there is none.
 fn digest(image: &ImageDocument) -> Text {
     Text::of(image.digest.as_ref().unwrap_or(&image.config_digest)).toned(Tone::Dim)

@@ -1,6 +1,6 @@
 //! The page of `recommend`: what is under the image, what could be, and why or why not.
 
-use super::{Page, Section, Table, Text, Tone, digest, facts, left, right};
+use super::{Page, Section, Table, Text, Tone, digest, facts, familiar, left, right};
 use crate::report::document::{CandidateDocument, FiguresDocument, ReasonDocument, RecommendDocument};
 use crate::report::human;
 
@@ -14,7 +14,11 @@ pub(in crate::report) fn recommend(document: &RecommendDocument) -> Page {
 
 fn summary(document: &RecommendDocument) -> Section {
     let base = &document.base;
-    let name = if base.names.is_empty() { "not known".into() } else { base.names.join(", ") };
+    let name = if base.names.is_empty() {
+        "not known".into()
+    } else {
+        base.names.iter().map(|name| familiar(name)).collect::<Vec<_>>().join(", ")
+    };
     let layers =
         base.layers.map_or_else(String::new, |layers| format!("the lowest {}", human::counted(layers, "layer")));
     let mut rows = vec![vec!["base".into(), Text::of(name).toned(Tone::Strong), Text::from(base.confidence.as_str())]];
@@ -52,11 +56,11 @@ fn bases(document: &RecommendDocument) -> Section {
     let mut rows = vec![row("now".into(), Text::default(), now, now)];
     rows.extend(document.candidates.iter().map(|candidate| {
         let best = document.recommended.as_ref() == Some(&candidate.reference);
-        let name = Text::of(&candidate.reference).toned(if best { Tone::Strong } else { Tone::Plain });
+        let name = Text::of(familiar(&candidate.reference)).toned(if best { Tone::Strong } else { Tone::Plain });
         row(name, verdict(&candidate.verdict), &candidate.figures, now)
     }));
     let line = match &document.recommended {
-        Some(best) => Text::of(format!("→ {best}")).toned(Tone::Good),
+        Some(best) => Text::of(format!("→ {}", familiar(best))).toned(Tone::Good),
         None if document.candidates.is_empty() => "Nothing smaller was found that could take its place.".into(),
         None => "None of these is known to work.".into(),
     };
@@ -103,7 +107,7 @@ fn reasons(candidate: &CandidateDocument) -> Option<Section> {
     };
     let rows: Vec<_> = candidate.reasons.iter().map(row).collect();
     let table = Table { columns, rows, one_line: false };
-    let title = format!("On {}: {}", candidate.reference, candidate.verdict).into();
+    let title = format!("On {}: {}", familiar(&candidate.reference), candidate.verdict).into();
     (!table.rows.is_empty()).then_some(Section { title, level: 2, lines: Vec::new(), table })
 }
 
@@ -111,7 +115,7 @@ fn unavailable(document: &RecommendDocument) -> Option<Section> {
     let rows: Vec<_> = document
         .unavailable
         .iter()
-        .map(|one| vec![Text::of(&one.name), Text::of(&one.reason).toned(Tone::Dim)])
+        .map(|one| vec![Text::of(familiar(&one.name)), Text::of(&one.reason).toned(Tone::Dim)])
         .collect();
     let title = "Not looked at".into();
     let table = Table { columns: vec![left(""), left("")], rows, one_line: true };
