@@ -217,8 +217,11 @@ pub(super) struct DiffArgs {
 /// `recommend`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct RecommendArgs {
-    /// The image
+    /// The built image
+    #[arg(required_unless_present = "dockerfile")]
     pub(super) image: Option<String>,
+    #[command(flatten)]
+    pub(super) dockerfile: DockerfileArgs,
     /// The base under it, if it is known; else it is found
     #[arg(long, value_name = "IMAGE", help_heading = "Bases")]
     pub(super) from: Option<String>,
@@ -235,6 +238,21 @@ pub(super) struct RecommendArgs {
     pub(super) report: ReportArgs,
     #[command(flatten)]
     pub(super) images: ImageArgs,
+}
+
+/// A Dockerfile, and how it is built.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Dockerfile")]
+pub(super) struct DockerfileArgs {
+    /// How the image is built; without IMAGE, what can be told from it and from the base that it names
+    #[arg(id = "dockerfile", long = "dockerfile", value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// The stage that is built [default: the last]
+    #[arg(long, value_name = "STAGE", requires = "dockerfile")]
+    pub(super) target: Option<String>,
+    /// A value of an ARG, as for `docker build` (may be repeated)
+    #[arg(long = "build-arg", value_name = "NAME=VALUE", requires = "dockerfile")]
+    pub(super) build_args: Vec<String>,
 }
 
 /// `ls`.

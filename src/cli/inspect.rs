@@ -1,5 +1,7 @@
 //! `layerscope inspect IMAGE`.
 
+use anyhow::Context;
+
 use super::args::{GlobalArgs, InspectArgs};
 use super::output::emit;
 use super::{Verdict, settings};
@@ -9,10 +11,11 @@ use crate::report::{self, document};
 /// Reads the image, and reports. Its base is looked for without asking a registry for anything more.
 pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
     let report = &args.report;
+    let refs = settings::locate(&[&args.image], &args.images)?;
     let catalog = Catalog::shipped()?;
-    let document = settings::with_scanner(&args.image, &args.images, global, |scanner, image| {
-        let scanned = scanner.read(image)?;
-        let base = Finder { scanner, catalog: &catalog, ask: false }.find(&scanned)?;
+    let document = settings::with_scanner(&args.images, global, false, |scanner| {
+        let scanned = scanner.scan(&refs)?.pop().context("no image")?;
+        let base = Finder { scanner, catalog: &catalog, ask: false }.find(&scanned, None)?;
         Ok(document::inspect(scanned.subject(), &base, report.top()))
     })?;
     let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);

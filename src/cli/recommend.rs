@@ -1,46 +1,57 @@
 //! `layerscope recommend IMAGE`.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
 use etcetera::{BaseStrategy, choose_base_strategy};
 
-use super::args::{GlobalArgs, RecommendArgs};
+use super::args::{DockerfileArgs, GlobalArgs, RecommendArgs};
 use super::output::emit;
 use super::{Verdict, settings};
-use crate::analyze::EvidenceKind;
-use crate::model::ImageRef;
-use crate::recommend::{Catalog, Finder, Request, recommend};
+use crate::dockerfile::Dockerfile;
+use crate::model::Platform;
+use crate::recommend::{Catalog, Finder, Plan, Request, recommend};
 use crate::report::{self, document};
-use crate::source;
 
 /// Finds the base, looks for others, and reports.
 pub(super) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
     let report = &args.report;
-    let Some(image) = &args.image else { bail!("name an image") };
     let catalog = catalog(args)?;
-    let document = settings::with_scanner(image, &args.images, global, |scanner, image| {
+    let plan =
+        args.dockerfile.file.as_deref().map(|file| plan(file, &args.dockerfile, args.images.platform.as_deref()));
+    let plan = plan.transpose()?;
+    let (image, from) = (args.image.as_deref(), args.from.as_deref());
+    let names: Vec<&str> = image.into_iter().chain(from).chain(args.candidates.iter().map(String::as_str)).collect();
+    let mut refs = settings::locate(&names, &args.images)?.into_iter();
+    let request = Request {
+        image: image.and_then(|_| refs.next()),
+        plan: plan.as_ref(),
+        from: from.and_then(|_| refs.next()),
+        candidates: refs.collect(),
+        deep: args.deep,
+    };
+    let document = settings::with_scanner(&args.images, global, false, |scanner| {
         let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline };
-        let request = Request {
-            image: image.clone(),
-            from: args
-                .from
-                .as_deref()
-                .map(|from| anyhow::Ok((EvidenceKind::Told, source::locate(from)?)))
-                .transpose()?,
-            runs_with: None,
-            build_commands: &[],
-            candidates: args
-                .candidates
-                .iter()
-                .map(|name| source::locate(name))
-                .collect::<Result<Vec<ImageRef>, _>>()?,
-            deep: args.deep,
-        };
         let found = recommend(finder, &request, &report::today())?;
-        Ok(document::recommend(&found))
+        Ok(document::recommend(&found, plan.as_ref()))
     })?;
     let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
     emit(report.output.output.as_deref(), write)?;
     Ok(Verdict::Done)
+}
+
+/// The Dockerfile, with the arguments of its build.
+fn plan(file: &Path, args: &DockerfileArgs, platform: Option<&str>) -> anyhow::Result<Plan> {
+    let place = || file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", place()))?;
+    let mut given = Vec::new();
+    for argument in &args.build_args {
+        let Some((name, value)) = argument.split_once('=') else { bail!("--build-arg {argument:?} is no NAME=VALUE") };
+        given.push((name.to_owned(), value.to_owned()));
+    }
+    let platform = platform.map_or_else(|| Ok(Platform::host()), str::parse)?;
+    let dockerfile = Dockerfile::parse(&text).with_context(place)?;
+    Plan::new(dockerfile.with_args(given).with_platform(&platform), args.target.as_deref()).with_context(place)
 }
 
 /// The catalogue that ships, with what the user's configuration and the command line add.

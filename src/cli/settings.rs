@@ -29,31 +29,27 @@ pub(super) fn scan(
     global: &GlobalArgs,
     sha256: bool,
 ) -> anyhow::Result<Vec<Scanned>> {
-    read(names, args, global, sha256, |scanner, refs| Ok(scanner.scan(refs)?))
+    let refs = locate(names, args)?;
+    with_scanner(args, global, sha256, |scanner| Ok(scanner.scan(&refs)?))
 }
 
-/// Finds an image and reads it, and calls `work` with it and with what reads more.
-pub(super) fn with_scanner<T>(
-    image: &str,
-    args: &ImageArgs,
-    global: &GlobalArgs,
-    work: impl FnOnce(Scanner<'_>, &ImageRef) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    read(&[image], args, global, false, |scanner, refs| work(scanner, refs.first().context("no image")?))
-}
-
-fn read<T>(
-    names: &[&str],
-    args: &ImageArgs,
-    global: &GlobalArgs,
-    sha256: bool,
-    work: impl FnOnce(Scanner<'_>, &[ImageRef]) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
+/// What names mean. All that a run is given go through here together: standard input can be read once.
+pub(super) fn locate(names: &[&str], args: &ImageArgs) -> anyhow::Result<Vec<ImageRef>> {
     let refs = names.iter().map(|name| source::locate(name)).collect::<Result<Vec<_>, _>>()?;
     let from_stdin = refs.iter().filter(|reference| matches!(reference, ImageRef::Stdin)).count();
     if from_stdin + usize::from(args.password_stdin) > 1 {
         bail!("standard input can be read once: as one image, or as the password");
     }
+    Ok(refs)
+}
+
+/// Calls `work` with what reads images, and shows what it is at.
+pub(super) fn with_scanner<T>(
+    args: &ImageArgs,
+    global: &GlobalArgs,
+    sha256: bool,
+    work: impl FnOnce(Scanner<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let options = options(args, sha256)?;
     let progress = Progress::new(global);
     let wanted = args.platform.as_ref().map(|_| &options.platform);
@@ -63,7 +59,7 @@ fn read<T>(
         }
         progress.on(&event);
     };
-    let done = work(Scanner { options: &options, on_event: &on_event }, &refs);
+    let done = work(Scanner { options: &options, on_event: &on_event });
     progress.end();
     done
 }

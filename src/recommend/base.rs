@@ -5,9 +5,9 @@ use super::place::{Place, images_in};
 use super::runtime::{self, Language};
 use super::tags::Tag;
 use super::{RecommendError, Scanner};
-use crate::analyze::{Base, Confidence, Evidence, EvidenceKind, claims, layers_by_history, shared_layers};
+use crate::analyze::{Base, Claim, Confidence, Evidence, EvidenceKind, claims, layers_by_history, shared_layers};
 use crate::model::{DiffId, ImageRef, Manifest};
-use crate::scan::Scanned;
+use crate::scan::{self, Scanned};
 
 /// Images of a repository that are laid beside another one, at most.
 const MOST_COMPARED: usize = 48;
@@ -50,9 +50,11 @@ impl Finder<'_> {
 
     /// The base under an image, in order of trust: claims that the layers bear out, the longest chain of layers of a
     /// known image, history, contents.
-    pub fn find(&self, scanned: &Scanned) -> Result<Base, RecommendError> {
+    ///
+    /// `more` is a claim of whoever asks, which comes first.
+    pub fn find(&self, scanned: &Scanned, more: Option<Claim>) -> Result<Base, RecommendError> {
         let image = &scanned.image.manifest;
-        let (mut evidence, mut known) = self.claimed(scanned);
+        let (mut evidence, mut known) = self.claimed(scanned, more);
         known.extend(self.known(scanned));
         known.retain(|known| is_under(known, image, self.catalog));
         known.sort_by_key(|known| std::cmp::Reverse((known.official, known.manifest.layers.len())));
@@ -70,13 +72,14 @@ impl Finder<'_> {
     }
 
     /// What the image claims, looked up.
-    fn claimed(&self, scanned: &Scanned) -> (Vec<Evidence>, Vec<Known>) {
+    fn claimed(&self, scanned: &Scanned, more: Option<Claim>) -> (Vec<Evidence>, Vec<Known>) {
         let image = &scanned.image.manifest;
         let statements = if self.ask { scanned.statements().unwrap_or_default() } else { Vec::new() };
         let mut known = Vec::new();
-        let evidence = claims(image, &statements).into_iter().take(MOST_CLAIMS).map(|claim| {
+        let claims = more.into_iter().chain(claims(image, &statements));
+        let evidence = claims.take(MOST_CLAIMS).map(|claim| {
             let named = claim.reference().and_then(|name| name.parse::<ImageRef>().ok());
-            let found = named.filter(|_| self.ask).and_then(|name| self.scanner.document(&name).ok());
+            let found = named.and_then(|name| self.look_up(&name, image));
             let holds = found.as_ref().map(|base| shared_layers(diff_ids(image), diff_ids(base)) == base.layers.len());
             let says = claim.says();
             if let (Some(manifest), Some(name)) = (found, claim.name) {
@@ -86,6 +89,23 @@ impl Finder<'_> {
             Evidence { kind: claim.kind, says, holds }
         });
         (evidence.collect(), known)
+    }
+
+    /// An image of a name: of the layout that the image lies in, too.
+    fn look_up(&self, name: &ImageRef, image: &Manifest) -> Option<Manifest> {
+        let beside = match image.reference.parse().ok()? {
+            ImageRef::OciLayout { dir, .. } => images_in(&dir).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let wanted = Place::of(name).and_then(|(place, tag)| Some((place.repository()?, tag)));
+        let here = beside.into_iter().find(|(of, tag, _)| {
+            wanted.as_ref().is_some_and(|(repository, wanted)| of.as_ref() == Some(repository) && tag == wanted)
+        });
+        match here {
+            Some((.., beside)) => self.scanner.document(&beside).ok(),
+            None if self.ask => scan::documents(std::slice::from_ref(name), &self.scanner.speculative()).pop()?.ok(),
+            None => None,
+        }
     }
 
     /// Images whose layers may be under this one: in the same layout, in the cache, in official repositories of its

@@ -127,8 +127,7 @@ impl<'a> Search<'a> {
             }
         }
         if places.is_empty() && self.finder.ask {
-            let here = self.request.image.clone();
-            let here = Place::of(&here).map(|(place, _)| place);
+            let here = self.request.image.as_ref().and_then(Place::of).map(|(place, _)| place);
             let found = self.finder.repositories(self.image, self.language.as_ref(), here.as_ref());
             places.extend(found.into_iter().map(|place| (place, String::new())));
         }
@@ -257,7 +256,7 @@ impl<'a> Search<'a> {
         let refs: Vec<ImageRef> = chosen.iter().filter_map(|candidate| candidate.names.first()?.parse().ok()).collect();
         let scanned = self.finder.scanner.scan(&refs)?;
         for (candidate, scanned) in chosen.iter_mut().zip(scanned) {
-            candidate.compatibility = proof(self.image, self.base, self.request, &scanned);
+            candidate.compatibility = proof(self.image, self.base, self.request, &scanned)?;
             if let Some(layers) = self.base.layers {
                 candidate.figures = figures_on(self.image.subject(), layers, scanned.subject());
             }

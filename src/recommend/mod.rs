@@ -5,12 +5,14 @@ pub mod base;
 mod candidates;
 pub mod catalog;
 mod place;
+mod plan;
 mod runtime;
 pub mod tags;
 
 use crate::analyze::compat::{self, Application, Compatibility, Verdict};
-use crate::analyze::{Base, EvidenceKind, Subject, packages};
-use crate::model::{DiffId, ImageRef, Manifest, RuntimeConfig};
+use crate::analyze::{Base, EvidenceKind, Subject, instruction, packages};
+use crate::dockerfile::DockerfileError;
+use crate::model::{DiffId, ImageRef, Manifest, instructions};
 use crate::scan::{self, OnEvent, ScanError, Scanned};
 use crate::source::SourceError;
 use crate::tree::Tree;
@@ -18,6 +20,7 @@ use crate::tree::Tree;
 pub use base::Finder;
 pub use candidates::{Candidate, EndOfLife, Unavailable};
 pub use catalog::{Catalog, CatalogError, Family};
+pub use plan::{Plan, StageBase};
 pub use runtime::{Distribution, Language};
 
 use candidates::Search;
@@ -31,6 +34,15 @@ pub enum RecommendError {
     /// A repository.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A Dockerfile.
+    #[error(transparent)]
+    Dockerfile(#[from] DockerfileError),
+    /// A Dockerfile without a base.
+    #[error("the stage is built from scratch: there is no base to make slimmer; choose another stage with --target")]
+    Scratch,
+    /// Neither an image nor a Dockerfile.
+    #[error("name an image, or a Dockerfile with --dockerfile")]
+    Nothing,
     /// What was said to be the base isn't.
     #[error(
         "{base} is not under {image}: of its {layers} layers {shared} are the image's lowest; leave --from out to have the base found"
@@ -89,18 +101,32 @@ impl Scanner<'_> {
 
 /// What is wanted.
 pub struct Request<'a> {
-    /// The built image; where there is only a Dockerfile, the base that it names.
-    pub image: ImageRef,
-    /// The base, where someone knows it, and how it is known.
-    pub from: Option<(EvidenceKind, ImageRef)>,
-    /// Where there is only a Dockerfile: what it makes of the base's configuration.
-    pub runs_with: Option<&'a dyn Fn(&RuntimeConfig) -> RuntimeConfig>,
-    /// Commands that building it runs.
-    pub build_commands: &'a [String],
+    /// The built image. Without one, what can be told is told of its Dockerfile.
+    pub image: Option<ImageRef>,
+    /// How it is built.
+    pub plan: Option<&'a Plan>,
+    /// The base, where someone knows it.
+    pub from: Option<ImageRef>,
     /// Images that are to be looked at in any case.
     pub candidates: Vec<ImageRef>,
     /// How many of those that were found are read to their ends, beside these.
     pub deep: usize,
+}
+
+impl Request<'_> {
+    /// What is read first: the image, or the base that the Dockerfile names.
+    fn subject(&self) -> Result<ImageRef, RecommendError> {
+        match (&self.image, self.plan) {
+            (Some(image), _) => Ok(image.clone()),
+            (None, Some(plan)) => plan.base(),
+            (None, None) => Err(RecommendError::Nothing),
+        }
+    }
+
+    /// Whether the application's own files are there.
+    fn built(&self) -> bool {
+        self.image.is_some()
+    }
 }
 
 /// An image's numbers, as it is or as it would be on another base. Sizes in bytes; `None` where the layers were not read.
@@ -148,19 +174,26 @@ impl Recommendation {
 
 /// Looks for slimmer bases. `today` is `YYYY-MM-DD`.
 pub fn recommend(finder: Finder<'_>, request: &Request<'_>, today: &str) -> Result<Recommendation, RecommendError> {
-    let image = finder.scanner.read(&request.image)?;
-    let base = match &request.from {
-        Some((kind, base)) => finder.told(&image, *kind, base)?,
-        None => finder.find(&image)?,
+    let image = finder.scanner.read(&request.subject()?)?;
+    let base = match (&request.from, request.plan) {
+        (Some(base), _) => finder.told(&image, EvidenceKind::Told, base)?,
+        (None, Some(plan)) if !request.built() => finder.told(&image, EvidenceKind::Dockerfile, &plan.base()?)?,
+        (None, plan) => finder.find(&image, plan.map(Plan::claim))?,
     };
     let search = Search::new(finder, request, &image, &base, today);
     let (mut candidates, unavailable) = search.run()?;
     candidates.sort_by_key(|candidate| (candidate.verdict(), candidate.figures.stored_bytes));
-    let (language, distribution, end_of_life) =
-        (search.language.clone(), search.distribution.clone(), search.end_of_life());
-    let now = figures(image.subject());
-    let built = request.runs_with.is_none();
-    Ok(Recommendation { base, language, distribution, end_of_life, built, now, candidates, unavailable, image })
+    Ok(Recommendation {
+        language: search.language.clone(),
+        distribution: search.distribution.clone(),
+        end_of_life: search.end_of_life(),
+        built: request.built(),
+        now: figures(image.subject()),
+        candidates,
+        unavailable,
+        base,
+        image,
+    })
 }
 
 fn figures(subject: Subject<'_>) -> Figures {
@@ -191,20 +224,38 @@ fn figures_on(image: Subject<'_>, base_layers: usize, candidate: Subject<'_>) ->
     }
 }
 
-/// Whether the application runs on a candidate.
-fn proof(image: &Scanned, base: &Base, request: &Request<'_>, candidate: &Scanned) -> Option<Compatibility> {
-    let base_layers = base.layers?;
-    let config = &image.image.manifest.config.config;
-    let changed = request.runs_with.map(|change| change(config));
+/// Whether the application runs on a candidate; `None` where it can't be told from its base.
+fn proof(
+    image: &Scanned,
+    base: &Base,
+    request: &Request<'_>,
+    candidate: &Scanned,
+) -> Result<Option<Compatibility>, RecommendError> {
+    let Some(base_layers) = base.layers else { return Ok(None) };
+    let manifest = &image.image.manifest;
+    let config = &manifest.config.config;
+    let planned = request.plan.filter(|_| !request.built()).map(|plan| plan.runs_with(config)).transpose()?;
+    let build_commands = match request.plan {
+        Some(plan) => plan.build_commands()?,
+        None => commands(manifest, base_layers),
+    };
     let application = Application {
         image: image.subject(),
         base_layers,
         base: base.config.as_ref(),
-        runs_with: changed.as_ref().unwrap_or(config),
-        build_commands: request.build_commands,
-        built: request.runs_with.is_none(),
+        runs_with: planned.as_ref().unwrap_or(config),
+        build_commands: &build_commands,
+        built: request.built(),
     };
-    Some(compat::check(&application, candidate.subject()))
+    Ok(Some(compat::check(&application, candidate.subject())))
+}
+
+/// The commands that history says made the layers above the base.
+fn commands(manifest: &Manifest, base_layers: usize) -> Vec<String> {
+    let steps = instructions(&manifest.config.history, manifest.layers.len());
+    let above = steps.into_iter().skip(base_layers).flatten();
+    let made = above.map(|step| instruction(&manifest.config.history[step].created_by));
+    made.filter_map(|made| made.strip_prefix("RUN ").map(str::to_owned)).collect()
 }
 
 /// What makes two images the same to a person who looks for a base.

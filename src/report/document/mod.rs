@@ -28,7 +28,7 @@ pub use inspect::{
 pub use list::{EntryDocument, ListDocument, StatDocument, entry};
 pub use recommend::{
     CandidateDocument, EndOfLifeDocument, FamilyDocument, FiguresDocument, ReasonDocument, RecommendDocument,
-    SavedDocument, UnavailableDocument, recommend,
+    SavedDocument, StageDocument, UnavailableDocument, recommend,
 };
 
 /// How long lists get: the first so many, or all.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{BaseDocument, ImageDocument};
 use crate::analyze::compat::{Reason, Verdict};
-use crate::recommend::{Candidate, EndOfLife, Family, Figures, Recommendation, Unavailable};
+use crate::recommend::{Candidate, EndOfLife, Family, Figures, Plan, Recommendation, StageBase, Unavailable};
 
 /// `layerscope.recommend/1`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -32,6 +32,23 @@ pub struct RecommendDocument {
     pub candidates: Vec<CandidateDocument>,
     /// Images and repositories that were to be looked at and could not be had.
     pub unavailable: Vec<UnavailableDocument>,
+    /// The Dockerfile's stages that stand on an image; empty without a Dockerfile.
+    pub stages: Vec<StageDocument>,
+}
+
+/// A stage of a Dockerfile that stands on an image.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct StageDocument {
+    /// Its name, or its place from 0.
+    pub stage: String,
+    /// The line of its `FROM`, from 1.
+    pub line: u64,
+    /// The image that it stands on; null where only a build knows.
+    pub base: Option<String>,
+    /// Why only a build knows.
+    pub unknown: Option<String>,
+    /// Whether the built image stands on it, or only takes files from it.
+    pub below: bool,
 }
 
 /// A release that is no longer maintained.
@@ -129,7 +146,7 @@ pub struct UnavailableDocument {
 }
 
 /// Makes the document.
-pub fn recommend(found: &Recommendation) -> RecommendDocument {
+pub fn recommend(found: &Recommendation, plan: Option<&Plan>) -> RecommendDocument {
     let release = |language: &crate::recommend::Language| format!("{} {}", language.id, language.release());
     RecommendDocument {
         schema: "layerscope.recommend/1".into(),
@@ -143,6 +160,7 @@ pub fn recommend(found: &Recommendation) -> RecommendDocument {
         recommended: found.best().and_then(|best| best.names.first().cloned()),
         candidates: found.candidates.iter().map(|candidate| described(candidate, found.now)).collect(),
         unavailable: found.unavailable.iter().map(UnavailableDocument::from).collect(),
+        stages: plan.iter().flat_map(|plan| plan.stages()).map(StageDocument::from).collect(),
     }
 }
 
@@ -172,6 +190,14 @@ fn described(candidate: &Candidate, now: Figures) -> CandidateDocument {
 /// The worst first.
 fn rank(verdict: &str) -> usize {
     [Verdict::Breaks, Verdict::Undecided, Verdict::Works].iter().position(|one| one.name() == verdict).unwrap_or(3)
+}
+
+impl From<StageBase> for StageDocument {
+    fn from(stage: StageBase) -> Self {
+        let StageBase { stage, line, image, below } = stage;
+        let (base, unknown) = (image.as_ref().ok().cloned(), image.err());
+        Self { stage, line: line as u64, base, unknown, below }
+    }
 }
 
 impl From<Figures> for FiguresDocument {
