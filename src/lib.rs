@@ -20,6 +20,7 @@
 //! | [`tree`] | the union of an image's layers, and what became of every file |
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
 //! | [`scan`] | source → cache or index → tree, layers side by side |
+//! | [`measure`] | pulling and starting images for real, timed |
 //! | [`report`] | documents, and the forms that they are written in |
 //! | [`serve`] | the read-only registry |
 //! | [`cli`] | arguments, what they mean, one file for each command |
@@ -30,6 +31,7 @@ pub mod analyze;
 pub mod blob;
 pub mod cli;
 pub mod index;
+pub mod measure;
 pub mod model;
 pub mod pkgdb;
 pub mod report;

@@ -161,6 +161,12 @@ pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Resu
     Ok(found.into_iter().map(|(manifest, source)| assemble(manifest, source, &indexes)).collect())
 }
 
+/// Finds images together, and reads no layer of them.
+pub fn resolve(refs: &[ImageRef], options: &Options) -> Result<Vec<Manifest>, ScanError> {
+    let found = in_parallel(refs, |_, reference| find(reference, options))?;
+    Ok(found.into_iter().map(|(manifest, _)| manifest).collect())
+}
+
 type Found = (Manifest, Option<Arc<dyn Source>>);
 
 /// An image's documents: from the source, or, where the network is forbidden, as they were last seen.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use super::start::StartArgs;
+
 /// Reads container images layer by layer, and tells where their bytes go
 ///
 /// Reads container images straight from a registry, layer by layer, and tells where their bytes go: which of them are
@@ -42,6 +44,8 @@ pub(super) enum Command {
     /// What two images share, and what differs: layers, files, packages, configuration
     #[command(visible_alias = "d")]
     Diff(DiffArgs),
+    /// How long a cold start takes: predicted, or with --measure really done
+    Start(StartArgs),
     /// The merged tree, or what is at and below a path of it
     Ls(LsArgs),
     /// One file of the merged tree

@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod serve;
 mod settings;
+mod start;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ fn run(args: &Args) -> anyhow::Result<Verdict> {
     match &args.command {
         Command::Inspect(args) => inspect::run(args, global),
         Command::Diff(args) => diff::run(args, global),
+        Command::Start(args) => start::run(args, global),
         Command::Ls(args) => ls::run(args, global),
         Command::Cat(args) => cat::run(args, global),
         Command::Serve(args) => serve::run(args, global),

@@ -10,7 +10,7 @@ use super::args::{FormatArg, GlobalArgs, ImageArgs, ListFormatArg, ReportArgs, V
 use super::progress::Progress;
 use crate::blob::Verify;
 use crate::index::Cache;
-use crate::model::{ImageRef, Platform};
+use crate::model::{ImageRef, Manifest, Platform};
 use crate::report::document::Top;
 use crate::report::{Format, Look};
 use crate::scan::{self, Scanned};
@@ -42,6 +42,12 @@ pub(super) fn scan(
         scanned.iter().for_each(|scanned| warn_of_another(&options.platform, scanned));
     }
     Ok(scanned)
+}
+
+/// Finds images together, and reads no layer of them.
+pub(super) fn resolve(names: &[&str], args: &ImageArgs) -> anyhow::Result<Vec<Manifest>> {
+    let refs = names.iter().map(|name| source::locate(name)).collect::<Result<Vec<_>, _>>()?;
+    Ok(scan::resolve(&refs, &options(args, false)?)?)
 }
 
 /// A name that leads to one image alone gives that image, whatever it runs on.

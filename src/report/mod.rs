@@ -19,7 +19,7 @@ pub use human::{bytes, signed_bytes};
 pub use json::schemas;
 pub use listing::write_listing;
 
-use document::{DiffDocument, InspectDocument};
+use document::{DiffDocument, InspectDocument, StartDocument};
 use page::Page;
 
 /// The forms of a report.
@@ -72,6 +72,12 @@ impl Report for InspectDocument {
 impl Report for DiffDocument {
     fn page(&self) -> Page {
         page::diff(self)
+    }
+}
+
+impl Report for StartDocument {
+    fn page(&self) -> Page {
+        page::start(self)
     }
 }
 

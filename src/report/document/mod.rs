@@ -5,6 +5,7 @@
 mod diff;
 mod inspect;
 mod list;
+mod start;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::analyze::{self, InstalledPackage, Subject};
-use crate::model::{Image, LayerPath};
+use crate::model::{Image, LayerPath, Manifest};
 
 pub use diff::{
     ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffTotals, DirectoryDocument, MovedDocument,
@@ -23,6 +24,10 @@ pub use inspect::{
     InspectDocument, WasteDocument, WastedDocument, inspect,
 };
 pub use list::{EntryDocument, ListDocument, StatDocument, entry};
+pub use start::{
+    MeasuredDocument, PhasesDocument, PredictedDocument, ProfileDocument, RunDocument, SavedDocument, StartDocument,
+    StartImageDocument, Started, TermDocument, start,
+};
 
 /// How long lists get: the first so many, or all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -139,7 +144,12 @@ fn path_bytes(path: &LayerPath) -> Option<String> {
 
 impl From<&Image> for ImageDocument {
     fn from(image: &Image) -> Self {
-        let manifest = &image.manifest;
+        (&image.manifest).into()
+    }
+}
+
+impl From<&Manifest> for ImageDocument {
+    fn from(manifest: &Manifest) -> Self {
         Self {
             reference: manifest.reference.clone(),
             digest: manifest.digest.map(|digest| digest.to_string()),

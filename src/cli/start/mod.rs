@@ -1,0 +1,103 @@
+//! `layerscope start IMAGE…`.
+
+mod args;
+mod calibration;
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::args::GlobalArgs;
+use super::output::emit;
+use super::{Verdict, settings};
+use crate::analyze::startup::{Coefficients, Engine, LayerCost, Prediction, Profile, Setting, Trust, predict};
+use crate::measure::Measured;
+use crate::model::{Digest, Manifest};
+use crate::report::{self, document};
+
+pub(super) use args::StartArgs;
+
+/// Where programs are that ordinary people don't have on their PATH.
+const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];
+
+/// An image, and what its layers cost.
+struct Known {
+    manifest: Manifest,
+    layers: Vec<LayerCost>,
+}
+
+/// Foretells the starts, and with `--measure` measures them.
+pub(super) fn run(args: &StartArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
+    let engine = args.engine.map_or_else(installed, Engine::from);
+    let setting = setting(args, engine);
+    let images = known(args, global)?;
+    let have = have(args)?;
+    let measured: Vec<Option<Measured>> = images.iter().map(|_| None).collect();
+    let started: Vec<document::Started<'_>> = images
+        .iter()
+        .zip(measured)
+        .map(|(image, measured)| document::Started {
+            manifest: &image.manifest,
+            stored_bytes: image.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.stored_bytes)),
+            predicted: told(image, &have, &setting),
+            measured,
+        })
+        .collect();
+    let document = document::start(&started, &setting, &args.have);
+    let report = &args.report;
+    let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
+    emit(report.output.output.as_deref(), write)?;
+    Ok(Verdict::Done)
+}
+
+fn told(image: &Known, have: &HashSet<Digest>, setting: &Setting) -> Prediction {
+    predict(&image.layers, have, setting)
+}
+
+/// The link, and the numbers of the engine.
+fn setting(args: &StartArgs, engine: Engine) -> Setting {
+    let network = &args.network;
+    let usual = || if args.measuring.measure { Some(Profile::loopback()) } else { Profile::named("office") };
+    let base = network.profile.clone().or_else(usual).unwrap_or_else(Profile::loopback);
+    let profile = base.with(network.bandwidth, network.rtt);
+    let kept = (!args.uncalibrated).then(|| calibration::read(engine)).flatten();
+    let trust = if kept.is_some() { Trust::Calibrated } else { Trust::Shipped };
+    let costs = kept.unwrap_or_else(|| Coefficients::shipped(engine));
+    Setting { profile, engine, costs, trust, app: args.app_start }
+}
+
+/// The images, with layers that were read, or guessed.
+fn known(args: &StartArgs, global: &GlobalArgs) -> anyhow::Result<Vec<Known>> {
+    let names: Vec<&str> = args.images.iter().map(String::as_str).collect();
+    if args.quick {
+        let guessed = |manifest: Manifest| Known { layers: LayerCost::of_manifest(&manifest), manifest };
+        return Ok(settings::resolve(&names, &args.reading)?.into_iter().map(guessed).collect());
+    }
+    let scanned = settings::scan(&names, &args.reading, global, false)?;
+    let read = scanned.into_iter().map(|scanned| {
+        let layers = LayerCost::of_image(scanned.subject());
+        Known { layers, manifest: scanned.image.manifest }
+    });
+    Ok(read.collect())
+}
+
+/// What is on the host already.
+fn have(args: &StartArgs) -> anyhow::Result<HashSet<Digest>> {
+    let names: Vec<&str> = args.have.iter().map(String::as_str).collect();
+    let manifests = settings::resolve(&names, &args.reading).context("--have")?;
+    Ok(manifests.iter().flat_map(|manifest| manifest.layers.iter().map(|layer| layer.digest)).collect())
+}
+
+/// The first engine whose programs are there.
+fn installed() -> Engine {
+    let programs = [(Engine::Podman, "podman"), (Engine::Docker, "dockerd"), (Engine::Containerd, "ctr")];
+    let found = programs.into_iter().find(|(_, program)| is_installed(program));
+    found.map_or(Engine::Docker, |(engine, _)| engine)
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(SBIN.map(Into::into));
+    folders.into_iter().any(|folder| Path::new(&folder).join(program).is_file())
+}
