@@ -23,6 +23,7 @@
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
 //! | [`scan`] | source → cache or index → tree, layers side by side |
 //! | [`recommend`] | the base under an image, slimmer ones, and what each would mean |
+//! | [`measure`] | pulling and starting images for real, timed |
 //! | [`report`] | documents, and the forms that they are written in |
 //! | [`serve`] | the read-only registry |
 //! | [`cli`] | arguments, what they mean, one file for each command |
@@ -35,6 +36,7 @@ pub mod cli;
 pub mod compose;
 pub mod dockerfile;
 pub mod index;
+pub mod measure;
 pub mod model;
 pub mod pkgdb;
 pub mod recommend;

@@ -12,6 +12,7 @@ pub mod finding;
 mod instruction;
 mod packages;
 mod share;
+pub mod startup;
 mod stat;
 #[cfg(test)]
 mod testing;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use super::start::{NetworkArgs, StartArgs};
+
 /// Reads container images layer by layer, and tells where their bytes go
 ///
 /// Reads container images straight from a registry, layer by layer, and tells where their bytes go: which of them are
@@ -45,6 +47,8 @@ pub(super) enum Command {
     /// Slimmer base images: whether the application still runs on them, what is gained, what to change
     #[command(visible_alias = "r")]
     Recommend(RecommendArgs),
+    /// How long a cold start takes: predicted, or with --measure really done
+    Start(StartArgs),
     /// The merged tree, or what is at and below a path of it
     Ls(LsArgs),
     /// One file of the merged tree
@@ -209,6 +213,8 @@ pub(super) struct DiffArgs {
     #[command(flatten)]
     pub(super) filter: FilterArgs,
     #[command(flatten)]
+    pub(super) network: NetworkArgs,
+    #[command(flatten)]
     pub(super) report: ReportArgs,
     #[command(flatten)]
     pub(super) images: ImageArgs,
@@ -222,6 +228,11 @@ pub(super) struct RecommendArgs {
     pub(super) image: Option<String>,
     #[command(flatten)]
     pub(super) dockerfile: DockerfileArgs,
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
+    /// An image whose layers are on the host already (may be repeated)
+    #[arg(long, value_name = "IMAGE", help_heading = "Network")]
+    pub(super) have: Vec<String>,
     /// The base under it, if it is known; else it is found
     #[arg(long, value_name = "IMAGE", help_heading = "Bases")]
     pub(super) from: Option<String>,

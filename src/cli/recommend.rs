@@ -7,7 +7,7 @@ use etcetera::{BaseStrategy, choose_base_strategy};
 
 use super::args::{DockerfileArgs, GlobalArgs, RecommendArgs};
 use super::output::emit;
-use super::{Verdict, settings};
+use super::{Verdict, settings, start};
 use crate::dockerfile::Dockerfile;
 use crate::model::Platform;
 use crate::recommend::{Catalog, Finder, Plan, Request, recommend};
@@ -23,17 +23,21 @@ pub(super) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<V
     let (image, from) = (args.image.as_deref(), args.from.as_deref());
     let names: Vec<&str> = image.into_iter().chain(from).chain(args.candidates.iter().map(String::as_str)).collect();
     let mut refs = settings::locate(&names, &args.images)?.into_iter();
+    let setting = start::usual(&args.network);
+    let have = settings::layers_of(&args.have, &args.images)?;
     let request = Request {
         image: image.and_then(|_| refs.next()),
         plan: plan.as_ref(),
         from: from.and_then(|_| refs.next()),
         candidates: refs.collect(),
         deep: args.deep,
+        setting: &setting,
+        have: &have,
     };
     let document = settings::with_scanner(&args.images, global, false, |scanner| {
         let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline };
         let found = recommend(finder, &request, &report::today())?;
-        Ok(document::recommend(&found, plan.as_ref()))
+        Ok(document::recommend(&found, plan.as_ref(), &setting))
     })?;
     let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
     emit(report.output.output.as_deref(), write)?;

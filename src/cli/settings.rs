@@ -1,5 +1,6 @@
 //! What the arguments mean, with the environment and standard input taken into account.
 
+use std::collections::HashSet;
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use super::args::{FormatArg, GlobalArgs, ImageArgs, ListFormatArg, ReportArgs, V
 use super::progress::Progress;
 use crate::blob::Verify;
 use crate::index::Cache;
-use crate::model::{ImageRef, Manifest, Platform};
+use crate::model::{Digest, ImageRef, Manifest, Platform};
 use crate::recommend::Scanner;
 use crate::report::document::Top;
 use crate::report::{Format, Look};
@@ -62,6 +63,19 @@ pub(super) fn with_scanner<T>(
     let done = work(Scanner { options: &options, on_event: &on_event });
     progress.end();
     done
+}
+
+/// Finds images together, and reads no layer of them.
+pub(super) fn resolve(names: &[&str], args: &ImageArgs) -> anyhow::Result<Vec<Manifest>> {
+    let refs = locate(names, args)?;
+    Ok(scan::documents(&refs, &options(args, false)?).into_iter().collect::<Result<_, _>>()?)
+}
+
+/// The blobs of images' layers, which are on a host that has these images.
+pub(super) fn layers_of(names: &[String], args: &ImageArgs) -> anyhow::Result<HashSet<Digest>> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let manifests = resolve(&names, args).context("--have")?;
+    Ok(manifests.iter().flat_map(|manifest| manifest.layers.iter().map(|layer| layer.digest)).collect())
 }
 
 /// A name that leads to one image alone gives that image, whatever it runs on.

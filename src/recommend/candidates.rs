@@ -9,6 +9,7 @@ use super::tags::Tag;
 use super::{Family, Figures, Finder, RecommendError, Request, figures_on, layers_of, proof};
 use crate::analyze::Base;
 use crate::analyze::compat::{Compatibility, Verdict};
+use crate::analyze::startup::{LayerCost, Prediction, predict};
 use crate::model::{ImageRef, Manifest};
 use crate::scan::Scanned;
 
@@ -25,6 +26,8 @@ pub struct Candidate {
     pub end_of_life: Option<EndOfLife>,
     /// The image as it would be on it.
     pub figures: Figures,
+    /// Its cold start, foretold.
+    pub start: Prediction,
     /// Whether the application runs on it; `None` where that was not looked at.
     pub compatibility: Option<Compatibility>,
     /// Its documents.
@@ -217,16 +220,24 @@ impl<'a> Search<'a> {
             ..Figures::default()
         };
         let end_of_life = self.ended(&lead.reference);
+        let start = self.start(LayerCost::of_manifest(&manifest));
         Candidate {
             names: vec![name],
             family: lead.family,
             end_of_life,
             figures,
+            start,
             compatibility: None,
             manifest,
             scanned: None,
             told: lead.told,
         }
+    }
+
+    /// The cold start of the application on these layers.
+    fn start(&self, mut layers: Vec<LayerCost>) -> Prediction {
+        layers.extend(LayerCost::of_image(self.image.subject()).split_off(self.base.layers.unwrap_or(0)));
+        predict(&layers, self.request.have, self.request.setting)
     }
 
     /// Which are to be read: those that were asked for, and of the others the smallest, in turn of those that are built
@@ -257,6 +268,7 @@ impl<'a> Search<'a> {
         let scanned = self.finder.scanner.scan(&refs)?;
         for (candidate, scanned) in chosen.iter_mut().zip(scanned) {
             candidate.compatibility = proof(self.image, self.base, self.request, &scanned)?;
+            candidate.start = self.start(LayerCost::of_image(scanned.subject()));
             if let Some(layers) = self.base.layers {
                 candidate.figures = figures_on(self.image.subject(), layers, scanned.subject());
             }

@@ -9,10 +9,13 @@ mod plan;
 mod runtime;
 pub mod tags;
 
+use std::collections::HashSet;
+
 use crate::analyze::compat::{self, Application, Compatibility, Verdict};
+use crate::analyze::startup::{LayerCost, Prediction, Setting, predict};
 use crate::analyze::{Base, EvidenceKind, Subject, instruction, packages};
 use crate::dockerfile::DockerfileError;
-use crate::model::{DiffId, ImageRef, Manifest, instructions};
+use crate::model::{DiffId, Digest, ImageRef, Manifest, instructions};
 use crate::scan::{self, OnEvent, ScanError, Scanned};
 use crate::source::SourceError;
 use crate::tree::Tree;
@@ -111,6 +114,10 @@ pub struct Request<'a> {
     pub candidates: Vec<ImageRef>,
     /// How many of those that were found are read to their ends, beside these.
     pub deep: usize,
+    /// Where the image is to be started.
+    pub setting: &'a Setting,
+    /// Layers that are on the host already.
+    pub have: &'a HashSet<Digest>,
 }
 
 impl Request<'_> {
@@ -158,6 +165,8 @@ pub struct Recommendation {
     pub built: bool,
     /// As it is.
     pub now: Figures,
+    /// Its cold start, foretold.
+    pub start: Prediction,
     /// What could be, the best first.
     pub candidates: Vec<Candidate>,
     /// Images that were to be looked at and could not be had.
@@ -189,6 +198,7 @@ pub fn recommend(finder: Finder<'_>, request: &Request<'_>, today: &str) -> Resu
         end_of_life: search.end_of_life(),
         built: request.built(),
         now: figures(image.subject()),
+        start: predict(&LayerCost::of_image(image.subject()), request.have, request.setting),
         candidates,
         unavailable,
         base,

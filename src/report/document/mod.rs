@@ -7,6 +7,7 @@ mod diff;
 mod inspect;
 mod list;
 mod recommend;
+mod start;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -14,12 +15,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::analyze::{self, InstalledPackage, Subject};
-use crate::model::{Image, LayerPath};
+use crate::model::{Image, LayerPath, Manifest};
 
 pub use base::{BaseDocument, EvidenceDocument};
 pub use diff::{
-    ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffTotals, DirectoryDocument, MovedDocument,
-    PackageChangeDocument, PresentDocument, SideDocument, TallyDocument, diff,
+    ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffStart, DiffTotals, DirectoryDocument,
+    MovedDocument, PackageChangeDocument, PresentDocument, SideDocument, TallyDocument, diff,
 };
 pub use inspect::{
     CompatDocument, CopyDocument, DiveDocument, DuplicateDocument, DuplicatesDocument, FateDocument, FindingDocument,
@@ -29,6 +30,10 @@ pub use list::{EntryDocument, ListDocument, StatDocument, entry};
 pub use recommend::{
     CandidateDocument, EndOfLifeDocument, FamilyDocument, FiguresDocument, ReasonDocument, RecommendDocument,
     SavedDocument, StageDocument, UnavailableDocument, recommend,
+};
+pub use start::{
+    MeasuredDocument, PhasesDocument, PredictedDocument, ProfileDocument, RunDocument, SettingDocument, StartDocument,
+    StartImageDocument, StartSavedDocument, Started, TermDocument, start,
 };
 
 /// How long lists get: the first so many, or all.
@@ -149,7 +154,12 @@ fn path_bytes(path: &LayerPath) -> Option<String> {
 
 impl From<&Image> for ImageDocument {
     fn from(image: &Image) -> Self {
-        let manifest = &image.manifest;
+        (&image.manifest).into()
+    }
+}
+
+impl From<&Manifest> for ImageDocument {
+    fn from(manifest: &Manifest) -> Self {
         Self {
             reference: manifest.reference.clone(),
             digest: manifest.digest.map(|digest| digest.to_string()),

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{BaseDocument, ImageDocument};
+use super::{BaseDocument, ImageDocument, PredictedDocument, SettingDocument};
 use crate::analyze::compat::{Reason, Verdict};
+use crate::analyze::startup::{Setting, compare};
 use crate::recommend::{Candidate, EndOfLife, Family, Figures, Plan, Recommendation, StageBase, Unavailable};
 
 /// `layerscope.recommend/1`.
@@ -24,8 +25,12 @@ pub struct RecommendDocument {
     pub distribution: Option<String>,
     /// Its base's release, if that is no longer maintained.
     pub end_of_life: Option<EndOfLifeDocument>,
+    /// Where starts are foretold for.
+    pub setting: SettingDocument,
     /// As it is.
     pub now: FiguresDocument,
+    /// Its cold start, foretold.
+    pub start: PredictedDocument,
     /// The best base on which the application works and by which something is gained; null where there is none.
     pub recommended: Option<String>,
     /// Images that could be the base, the best first.
@@ -97,6 +102,8 @@ pub struct CandidateDocument {
     pub figures: FiguresDocument,
     /// What it has less than now; negative where it has more.
     pub saved: SavedDocument,
+    /// Its cold start, foretold.
+    pub start: PredictedDocument,
 }
 
 /// What the catalogue says of an image.
@@ -134,6 +141,10 @@ pub struct SavedDocument {
     pub stored_bytes: i64,
     /// Bytes of files.
     pub file_bytes: Option<i64>,
+    /// Seconds of a cold start.
+    pub start_seconds: f64,
+    /// How far off these seconds may be.
+    pub start_error: f64,
 }
 
 /// An image or repository that could not be had.
@@ -146,7 +157,7 @@ pub struct UnavailableDocument {
 }
 
 /// Makes the document.
-pub fn recommend(found: &Recommendation, plan: Option<&Plan>) -> RecommendDocument {
+pub fn recommend(found: &Recommendation, plan: Option<&Plan>, setting: &Setting) -> RecommendDocument {
     let release = |language: &crate::recommend::Language| format!("{} {}", language.id, language.release());
     RecommendDocument {
         schema: "layerscope.recommend/1".into(),
@@ -156,15 +167,19 @@ pub fn recommend(found: &Recommendation, plan: Option<&Plan>) -> RecommendDocume
         language: found.language.as_ref().map(release),
         distribution: found.distribution.as_ref().map(|distribution| distribution.name.clone()),
         end_of_life: found.end_of_life.as_ref().map(EndOfLifeDocument::from),
+        setting: setting.into(),
         now: found.now.into(),
+        start: (&found.start).into(),
         recommended: found.best().and_then(|best| best.names.first().cloned()),
-        candidates: found.candidates.iter().map(|candidate| described(candidate, found.now)).collect(),
+        candidates: found.candidates.iter().map(|candidate| described(candidate, found)).collect(),
         unavailable: found.unavailable.iter().map(UnavailableDocument::from).collect(),
         stages: plan.iter().flat_map(|plan| plan.stages()).map(StageDocument::from).collect(),
     }
 }
 
-fn described(candidate: &Candidate, now: Figures) -> CandidateDocument {
+fn described(candidate: &Candidate, found: &Recommendation) -> CandidateDocument {
+    let now = found.now;
+    let saved = compare(&found.start, &candidate.start);
     let mut reasons: Vec<ReasonDocument> =
         candidate.compatibility.iter().flat_map(|found| &found.reasons).map(ReasonDocument::from).collect();
     reasons.sort_by_key(|reason| rank(&reason.verdict));
@@ -183,7 +198,10 @@ fn described(candidate: &Candidate, now: Figures) -> CandidateDocument {
         saved: SavedDocument {
             stored_bytes: less(now.stored_bytes, candidate.figures.stored_bytes),
             file_bytes: files.map(|(now, then)| less(now, then)),
+            start_seconds: saved.seconds,
+            start_error: saved.error,
         },
+        start: (&candidate.start).into(),
     }
 }
 

@@ -5,6 +5,7 @@
 mod diff;
 mod inspect;
 mod recommend;
+mod start;
 
 use super::document::ImageDocument;
 use super::escape::escape;
@@ -13,6 +14,7 @@ use super::human;
 pub(super) use diff::diff;
 pub(super) use inspect::inspect;
 pub(super) use recommend::recommend;
+pub(super) use start::start;
 
 /// The longest text of a cell, in characters: a path may be as long (Linux, `PATH_MAX`), a label is without bound.
 const LONGEST: usize = 4096;

@@ -1,7 +1,9 @@
 //! The page of `recommend`: what is under the image, what could be, and why or why not.
 
 use super::{Page, Section, Table, Text, Tone, digest, facts, familiar, left, right};
-use crate::report::document::{CandidateDocument, FiguresDocument, ReasonDocument, RecommendDocument};
+use crate::report::document::{
+    CandidateDocument, FiguresDocument, ReasonDocument, RecommendDocument, SavedDocument, SettingDocument,
+};
 use crate::report::human;
 
 /// Lays out the document.
@@ -51,13 +53,16 @@ fn bases(document: &RecommendDocument) -> Section {
         right(""),
         right("packages"),
         right("layers"),
+        right("cold start"),
+        right("saved"),
     ];
     let now = &document.now;
-    let mut rows = vec![row("now".into(), Text::default(), now, now)];
+    let mut rows = vec![row("now".into(), Text::default(), now, now, [seconds(document.start.total), Text::default()])];
     rows.extend(document.candidates.iter().map(|candidate| {
         let best = document.recommended.as_ref() == Some(&candidate.reference);
         let name = Text::of(familiar(&candidate.reference)).toned(if best { Tone::Strong } else { Tone::Plain });
-        row(name, verdict(&candidate.verdict), &candidate.figures, now)
+        let start = [seconds(candidate.start.total), start_saved(&candidate.saved)];
+        row(name, verdict(&candidate.verdict), &candidate.figures, now, start)
     }));
     let line = match &document.recommended {
         Some(best) => Text::of(format!("→ {}", familiar(best))).toned(Tone::Good),
@@ -65,10 +70,16 @@ fn bases(document: &RecommendDocument) -> Section {
         None => "None of these is known to work.".into(),
     };
     let table = Table { columns, rows, one_line: false };
-    Section { title: "Bases".into(), level: 2, lines: vec![line], table }
+    Section { title: "Bases".into(), level: 2, lines: vec![line, setting(&document.setting)], table }
 }
 
-fn row(name: Text, verdict: Text, figures: &FiguresDocument, now: &FiguresDocument) -> Vec<Text> {
+fn row(
+    name: Text,
+    verdict: Text,
+    figures: &FiguresDocument,
+    now: &FiguresDocument,
+    [start, saved]: [Text; 2],
+) -> Vec<Text> {
     let unknown = || Text::from("?").toned(Tone::Dim);
     let less = |now: u64, then: u64| {
         Text::from(human::change(now, then)).toned(if then < now { Tone::Good } else { Tone::Bad })
@@ -83,7 +94,31 @@ fn row(name: Text, verdict: Text, figures: &FiguresDocument, now: &FiguresDocume
         files.map_or_else(Text::default, |(then, now)| less(now, then)),
         figures.packages.map_or_else(unknown, |packages| human::count(packages).into()),
         human::count(figures.layers).into(),
+        start,
+        saved,
     ]
+}
+
+/// `8.1 s ± 0.6`, or nothing where it can't be told from nothing.
+fn start_saved(saved: &SavedDocument) -> Text {
+    if saved.start_seconds.abs() <= saved.start_error {
+        return Text::from("no difference").toned(Tone::Dim);
+    }
+    let tone = if saved.start_seconds > 0.0 { Tone::Good } else { Tone::Bad };
+    Text::from(format!("{:.1} s ± {:.1}", saved.start_seconds, saved.start_error)).toned(tone)
+}
+
+fn seconds(seconds: f64) -> Text {
+    format!("{seconds:.1} s").into()
+}
+
+/// What cold starts are foretold for.
+pub(super) fn setting(setting: &SettingDocument) -> Text {
+    let SettingDocument { engine, calibrated, profile } = setting;
+    let known = if *calibrated { "measured on this machine" } else { "with the numbers that ship" };
+    let rate = profile.bandwidth / 1e6;
+    let (name, trip) = (&profile.name, profile.rtt * 1e3);
+    Text::from(format!("cold start: {engine} over {name} ({rate:.0} Mbit/s, {trip:.0} ms), {known}")).toned(Tone::Dim)
 }
 
 fn verdict(name: &str) -> Text {
