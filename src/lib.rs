@@ -16,6 +16,7 @@
 //! | [`source`] | images from registries, layouts, archives, engines: documents verified, blobs as plain `Read`s |
 //! | [`blob`] | a layer's bytes: decoded, hashed, checked, drained to the end |
 //! | [`pkgdb`] | readers of package databases |
+//! | [`elf`] | what a program or library needs and offers |
 //! | [`index`] | a layer's tar as one table, and the cache of tables |
 //! | [`tree`] | the union of an image's layers, and what became of every file |
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
@@ -29,6 +30,7 @@
 pub mod analyze;
 pub mod blob;
 pub mod cli;
+pub mod elf;
 pub mod index;
 pub mod model;
 pub mod pkgdb;

@@ -15,7 +15,7 @@ use super::LayerIndex;
 use crate::model::{Digest, Manifest, Platform};
 
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
-const VERSION: &str = "v3";
+const VERSION: &str = "v4";
 
 /// What the names of files begin with that are being written.
 const UNFINISHED: &str = ".unfinished-";
