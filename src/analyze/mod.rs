@@ -3,6 +3,7 @@
 //! Paths and strings are raw, as the image has them: escaping is the report's work. Lists are sorted, so that the
 //! same image always gives the same answer.
 
+pub mod compat;
 pub mod diff;
 mod dive;
 mod duplicate;
