@@ -18,6 +18,7 @@
 //! | [`pkgdb`] | readers of package databases |
 //! | [`dockerfile`] | a Dockerfile's stages, what they make of a base's config, and the change to another base |
 //! | [`compose`] | a compose file's services |
+//! | [`elf`] | what a program or library needs and offers |
 //! | [`index`] | a layer's tar as one table, and the cache of tables |
 //! | [`tree`] | the union of an image's layers, and what became of every file |
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
@@ -35,6 +36,7 @@ pub mod blob;
 pub mod cli;
 pub mod compose;
 pub mod dockerfile;
+pub mod elf;
 pub mod index;
 pub mod measure;
 pub mod model;

@@ -76,6 +76,7 @@ pub(super) fn layer(text: &str) -> LayerIndex {
         entries,
         captured: Vec::new(),
         packages: Vec::new(),
+        loadables: Vec::new(),
         notes: Vec::new(),
     }
 }
