@@ -77,6 +77,7 @@ pub(super) fn layer(text: &str) -> LayerIndex {
         captured: Vec::new(),
         packages: Vec::new(),
         loadables: Vec::new(),
+        imports: Vec::new(),
         notes: Vec::new(),
     }
 }
