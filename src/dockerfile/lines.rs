@@ -164,7 +164,7 @@ fn opening(line: &str, word: Range<usize>, offset: usize) -> Option<Opening> {
 }
 
 /// Where the words of an instruction lie: white space parts them, but not within quotes.
-fn raw_words(line: &str, escape: char) -> Vec<Range<usize>> {
+pub(super) fn raw_words(line: &str, escape: char) -> Vec<Range<usize>> {
     let (mut words, mut start, mut quote, mut escaped) = (Vec::new(), None, None, false);
     for (at, c) in line.char_indices() {
         if escaped {

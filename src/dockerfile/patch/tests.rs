@@ -1,0 +1,306 @@
+//! Files before and after.
+
+use std::process::{Command, Stdio};
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::super::tests::{WORKSHOP, any_file};
+use super::*;
+
+const DEBIAN: Distro = Distro { manager: Some(Manager::Apt), has_shell: true, has_pip: true, libc: Libc::Glibc };
+const ALPINE: Distro = Distro { manager: Some(Manager::Apk), libc: Libc::Musl, ..DEBIAN };
+const UBI: Distro = Distro { manager: Some(Manager::Microdnf), ..DEBIAN };
+const BARE: Distro = Distro { manager: None, has_shell: false, has_pip: false, libc: Libc::Glibc };
+
+fn to(base: &str, new: Distro) -> Change {
+    let (digest, missing_packages) = Default::default();
+    Change { base: base.into(), digest, old: DEBIAN, new, missing_packages, apart: Apart::No }
+}
+
+fn parse(text: &str) -> Dockerfile {
+    Dockerfile::parse(text).unwrap_or_else(|error| panic!("{error}:\n{text}"))
+}
+
+/// The last stage, adapted, and the same once more.
+fn adapt(text: &str, change: &Change) -> Patched {
+    let file = parse(text);
+    let stage = file.target(None).expect("a stage").index;
+    let patched = file.adapt(stage, change).expect("adapted");
+    let again = parse(&patched.text);
+    let last = again.target(None).expect("a stage").index;
+    assert_eq!(again.adapt(last, change).expect("adapted again").text, patched.text, "not the same when done again");
+    patched
+}
+
+/// The change as a patch without its head, and the notes below it.
+fn shown(text: &str, change: &Change) -> String {
+    let patched = adapt(text, change);
+    let diff = unified_diff(text, &patched.text, "Dockerfile");
+    let body: Vec<&str> = diff.lines().skip(3).collect();
+    let notes: Vec<String> =
+        patched.notes.iter().map(|note| format!("{} {:?}: {}", note.line, note.kind, note.what)).collect();
+    format!("{}\n{}", body.join("\n"), notes.join("\n"))
+}
+
+#[test]
+fn the_workshops_file() {
+    assert_snapshot!(shown(WORKSHOP, &to("python:3.7-slim", DEBIAN)), @"");
+}
+
+#[test]
+fn the_workshops_file_in_two_stages() {
+    let change =
+        Change { apart: Apart::Venv, missing_packages: vec!["libpq5".into()], ..to("python:3.7-slim", DEBIAN) };
+    assert_snapshot!(adapt(WORKSHOP, &change).text, @"");
+}
+
+#[test]
+fn the_workshops_file_on_a_base_without_a_shell() {
+    let text = WORKSHOP.replace("ENTRYPOINT [\"python\", \"app.py\"]", "CMD python3 app.py");
+    let change = Change { apart: Apart::Folder, ..to("gcr.io/distroless/python3", BARE) };
+    assert_snapshot!(shown(&text, &change), @"");
+    let alone = Change { apart: Apart::No, ..change };
+    assert_snapshot!(shown(&text, &alone), @"");
+}
+
+const APT: &str = "\
+ARG VERSION=3.7 # the workshop's
+ARG IMAGE=\"python:${VERSION}\"
+FROM --platform=linux/amd64 ${IMAGE} as Base
+RUN apt-get update && apt-get install -y \\
+    # for the download
+    curl ca-certificates \\
+    gcc
+RUN apt-get update && apt install -y git && rm -rf /var/lib/apt/lists/* && useradd app
+RUN --mount=type=cache,target=/root/.cache/pip pip3 install -r r.txt && npm ci && npm run build
+RUN [\"apt-get\", \"install\", \"vim\"]
+RUN (apt-get install x) # why
+
+FROM base
+RUN <<EOF
+apt-get install -y y
+EOF
+CMD flask run
+HEALTHCHECK CMD curl -f http://localhost || exit 1
+";
+
+#[test]
+fn package_managers() {
+    assert_snapshot!(shown(APT, &to("python:3.7-slim", DEBIAN)), @"");
+    assert_snapshot!(shown(APT, &to("python:3.7-alpine", ALPINE)), @"");
+    assert_snapshot!(shown(APT, &to("registry.access.redhat.com/ubi9/python-39", UBI)), @"");
+}
+
+/// What `FROM` lines become.
+fn from(text: &str, change: &Change) -> String {
+    let text = adapt(text, change).text;
+    text.lines().filter(|line| line.starts_with("FROM") || line.starts_with("ARG")).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn names_are_written_where_they_come_from() {
+    let slim = to("python:3.7-slim", DEBIAN);
+    let pinned = Change { digest: Some("sha256:0123".into()), ..slim.clone() };
+    for (text, change, made) in [
+        ("FROM python:3.7 AS x", &slim, "FROM python:3.7-slim AS x"),
+        ("FROM python:3.7@sha256:99", &slim, "FROM python:3.7-slim"),
+        ("FROM python:3.7@sha256:99", &pinned, "FROM python:3.7-slim@sha256:0123"),
+        ("FROM python:3.7", &pinned, "FROM python:3.7-slim"),
+        ("ARG V=3.7\nFROM python:$V", &slim, "ARG V=3.7-slim; FROM python:$V"),
+        ("ARG A=1 V='3.7'\nFROM python:${V}", &slim, "ARG A=1 V='3.7-slim'; FROM python:${V}"),
+        ("ARG I=python:3.7\nFROM $I", &slim, "ARG I=python:3.7-slim; FROM $I"),
+        ("ARG V=3.7\nARG I=python:$V\nFROM $I", &slim, "ARG V=3.7-slim; ARG I=python:$V; FROM $I"),
+        ("ARG V=3.7\nFROM python:$V-x", &slim, "ARG V=3.7; FROM python:3.7-slim"),
+        ("ARG V=3.7\nFROM x:$V\nFROM python:$V", &slim, "ARG V=3.7; FROM x:$V; FROM python:3.7-slim"),
+        ("ARG V=3.7\nFROM python:$V\nARG V", &slim, "ARG V=3.7; FROM python:3.7-slim; ARG V"),
+        ("FROM ${I:-python:3.7}", &slim, "FROM python:3.7-slim"),
+        ("FROM python:3.7 AS a\nFROM y\nFROM a", &slim, "FROM python:3.7-slim AS a; FROM y; FROM a"),
+        ("FROM scratch", &slim, "FROM scratch"),
+    ] {
+        assert_eq!(from(text, change), made, "{text}");
+    }
+    let given = parse("ARG V\nFROM python:$V").with_args([("V".to_owned(), "3.7".to_owned())]);
+    let patched = given.adapt(0, &slim).expect("adapted");
+    assert_eq!(patched.text, "ARG V\nFROM python:3.7-slim");
+    assert_eq!(patched.notes.iter().map(|note| note.kind).collect::<Vec<_>>(), [NoteKind::Changed, NoteKind::Look]);
+}
+
+#[test]
+fn what_is_not_touched_stays() {
+    let text = "\u{feff}# c\r\nfrom  python:3.7\r\n\r\n  run\tpip install \\\r\n\t\tx # y\r\nCMD x";
+    let made = "\u{feff}# c\r\nfrom  python:3.7-slim\r\nRUN apt-get update && apt-get install -y --no-install-recommends a b && rm -rf /var/lib/apt/lists/*\r\n\r\n  run\tpip install --no-cache-dir \\\r\n\t\tx # y\r\nCMD x";
+    let change = Change { missing_packages: vec!["a".into(), "b".into()], ..to("python:3.7-slim", DEBIAN) };
+    assert_eq!(adapt(text, &change).text, made);
+}
+
+#[test]
+fn stages_are_parted_only_where_that_is_sure() {
+    let change = Change { apart: Apart::Venv, ..to("python:3.7-slim", DEBIAN) };
+    let reason = |text: &str| {
+        let notes = adapt(text, &change).notes;
+        let note = notes
+            .iter()
+            .find(|note| note.what.contains("not done here"))
+            .unwrap_or_else(|| panic!("{text}: {notes:?}"));
+        note.what.rsplit_once("not done here: ").expect("a reason").1.to_owned()
+    };
+    for (text, why) in [
+        ("FROM python:3.7\nRUN pip install x && make", "line 2 does more than install"),
+        ("FROM python:3.7\nRUN pip install -e .", ""),
+        ("FROM python:3.7\nRUN pip install x\nRUN make", "line 3 does more than install"),
+        ("FROM python:3.7\nUSER app\nRUN pip install x", "another user installs"),
+        (
+            "FROM python:3.7\nRUN pip install x\nCMD /usr/local/bin/x",
+            "line 3 runs /usr/local/bin/x, which may lie elsewhere then",
+        ),
+        ("FROM python:3.7\nSHELL [\"/bin/bash\", \"-c\"]\nRUN pip install x", "line 2 changes what commands mean"),
+        ("FROM python:3.7\nENV PATH=/x:$PATH\nRUN pip install x", "the file has a PATH or PYTHONPATH of its own"),
+        ("FROM python:3.7\nRUN pip install x; (y)", ""),
+    ] {
+        if !why.is_empty() {
+            assert_eq!(reason(text), why);
+        }
+        let lines: Vec<String> = adapt(text, &change).text.lines().map(str::to_owned).collect();
+        assert_eq!(lines.iter().filter(|line| line.starts_with("FROM")).count(), 1, "{text}");
+    }
+    let tools = "FROM python:3.7 AS build\nRUN apt-get update && apt-get install -y gcc libpq-dev\nCOPY r.txt .\nRUN pip install \\\n  -r r.txt\nRUN apt-get install -y curl\nUSER app\nRUN pip3 install x\nCMD gunicorn x\n";
+    let text = tools.replace("USER app\nRUN pip3 install x\n", "RUN pip3 install x\nUSER app\n");
+    assert_snapshot!(adapt(&text, &change).text, @"");
+}
+
+#[test]
+fn shell_forms_without_a_shell() {
+    let bare = to("x", BARE);
+    let made = |text: &str| adapt(text, &bare).text.lines().skip(1).collect::<Vec<_>>().join("; ");
+    for (text, expected) in [
+        ("CMD python app.py", "CMD [\"python\", \"app.py\"]"),
+        ("CMD exec a \\\n  b", "CMD [\"a\", \"b\"]"),
+        ("ENTRYPOINT a", "ENTRYPOINT [\"a\"]"),
+        ("HEALTHCHECK --interval=3s CMD a b", "HEALTHCHECK --interval=3s CMD [\"a\", \"b\"]"),
+        ("CMD a $B", "CMD a $B"),
+        ("ENTRYPOINT [\"a\"]\nCMD b", "ENTRYPOINT [\"a\"]; CMD b"),
+        ("CMD [\"a\"]", "CMD [\"a\"]"),
+    ] {
+        assert_eq!(made(&format!("FROM python:3.7\n{text}")), expected);
+    }
+    assert_eq!(adapt("FROM y\nCMD python app.py", &to("x", DEBIAN)).text, "FROM x\nCMD python app.py");
+}
+
+/// Applies a patch with a program, in a folder of its own.
+fn applied(program: &[&str], old: &[u8], path: &str, patch: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(path);
+    std::fs::create_dir_all(file.parent().expect("a parent")).expect("folders");
+    std::fs::write(&file, old).expect("written");
+    std::fs::write(folder.path().join("p"), patch).expect("written");
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]).current_dir(folder.path()).stdin(Stdio::null());
+    let done = command.env("GIT_CEILING_DIRECTORIES", "/").output().expect(program[0]);
+    assert!(done.status.success(), "{program:?}: {}\n{patch}", String::from_utf8_lossy(&done.stderr));
+    std::fs::read(&file).expect("read")
+}
+
+#[test]
+fn patch_and_git_take_the_patch() {
+    let pairs = [
+        ("FROM a\nRUN b\n", "FROM c\nRUN b\n"),
+        ("FROM a\nRUN b", "FROM a\nRUN c"),
+        ("FROM a", "FROM a\n"),
+        ("FROM a\r\nRUN b\r\n", "FROM c\r\nRUN b\r\n"),
+        ("FROM a\r\nRUN b\rc", "FROM a\r\nX\r\nRUN b\rc"),
+        ("# é\nFROM a\n", "FROM a\n"),
+    ];
+    for (old, new) in pairs {
+        for path in ["Dockerfile", "sub dir/Dockerfile", "é/\"x\\y"] {
+            let diff = unified_diff(old, new, path);
+            let patched = applied(&["patch", "--binary", "-s", "-p1", "-i", "p"], old.as_bytes(), path, &diff);
+            assert_eq!(String::from_utf8_lossy(&patched), new, "patch, {path}");
+            let gitted = applied(&["git", "apply", "p"], old.as_bytes(), path, &diff);
+            assert_eq!(String::from_utf8_lossy(&gitted), new, "git, {path}");
+        }
+    }
+    assert_eq!(unified_diff("a", "a", "x"), "");
+}
+
+#[test]
+fn a_large_change_is_still_a_patch() {
+    let old = format!("FROM a\n{}", "RUN apt-get install x\n".repeat(10_000));
+    let new = adapt(&old, &to("b", DEBIAN)).text;
+    assert!(unified_diff(&old, &new, "Dockerfile").lines().count() > 20_000);
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let new = prop::sample::select(vec![DEBIAN, ALPINE, UBI, BARE]);
+    let apart = prop::sample::select(vec![Apart::No, Apart::Venv, Apart::Folder]);
+    let missing = prop::sample::subsequence(vec!["curl", "libpq5", "unknown-1"], 0..=2);
+    (new, apart, missing, any::<bool>()).prop_map(|(new, apart, missing, pinned)| Change {
+        digest: pinned.then(|| "sha256:00".to_owned()),
+        missing_packages: missing.into_iter().map(str::to_owned).collect(),
+        apart,
+        ..to("python:3.7-slim", new)
+    })
+}
+
+/// Files that do what adapting looks for.
+fn any_python_file() -> impl Strategy<Value = String> {
+    let line = prop::sample::select(vec![
+        "FROM python:3.7 AS a",
+        "FROM python:${V}",
+        "FROM a",
+        "WORKDIR /app",
+        "COPY . .",
+        "COPY --from=0 /x /x",
+        "RUN pip install -r r.txt",
+        "RUN pip install \\\n  # c\n  x && \\\n\n  python3 -m pip install y",
+        "RUN apt-get update && apt-get install -y curl gcc",
+        "RUN apt-get update; apt-get install -y libpq-dev && apt-get clean",
+        "RUN apt-get install -y git \\",
+        "RUN <<E\npip install x\nE",
+        "RUN npm ci && npm run build # done",
+        "USER app",
+        "ENV A=1",
+        "# comment",
+        "",
+        "CMD python app.py",
+        "CMD [\"python\", \"app.py\"]",
+        "ENTRYPOINT x $A",
+        "HEALTHCHECK CMD curl localhost",
+    ]);
+    let end = prop_oneof![Just("\n"), Just("\r\n")];
+    (prop::collection::vec(line, 0..10), end).prop_map(|(lines, end)| {
+        let text = format!("ARG V=3.7\nFROM python:$V\n{}\n", lines.join("\n"));
+        text.replace('\n', end)
+    })
+}
+
+proptest! {
+    #[test]
+    fn adapting_keeps_the_file_a_file(text in prop_oneof![any_python_file(), any_file()], change in any_change()) {
+        let Ok(file) = Dockerfile::parse(&text) else { return Ok(()) };
+        for stage in file.stages() {
+            let Ok(patched) = file.adapt(stage.index, &change) else { continue };
+            let again = Dockerfile::parse(&patched.text);
+            prop_assert!(again.is_ok(), "{:?}\n{}", again, patched.text);
+            let again = again.expect("just looked");
+            let more = again.stages().len() - file.stages().len();
+            prop_assert!(more <= 1 && (change.apart != Apart::No || more == 0));
+            let names = |file: &Dockerfile| file.stages().iter().filter_map(|stage| stage.name.clone()).collect::<Vec<_>>();
+            let (before, mut after) = (names(&file), names(&again));
+            if more == 1 {
+                after.remove(names_before(&file, stage.index));
+            }
+            prop_assert_eq!(before, after);
+            let twice = again.adapt(stage.index + more, &change).map(|patched| patched.text);
+            prop_assert_eq!(twice.as_deref(), Ok(patched.text.as_str()));
+            if patched.text == text {
+                prop_assert!(patched.notes.iter().all(|note| note.kind == NoteKind::Look), "{:?}", patched.notes);
+            }
+        }
+    }
+}
+
+/// How many stages before one have a name.
+fn names_before(file: &Dockerfile, index: usize) -> usize {
+    file.stages()[..index].iter().filter(|stage| stage.name.is_some()).count()
+}
