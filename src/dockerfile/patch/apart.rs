@@ -1,7 +1,8 @@
 //! Python packages that are built in a stage of their own on the old base, and copied to the new one.
 
+use super::super::commands::command_line;
 use super::super::{Command, Form, Instruction, Stage, Step};
-use super::packages::{self, Deed, deed};
+use super::packages::{self, Deed, deed, needs_lists};
 use super::shell::{self, Simple};
 use super::{Apart, Draft, shell_run};
 
@@ -52,6 +53,9 @@ impl Draft<'_> {
                 match deeds.as_slice() {
                     all if all.iter().all(|deed| *deed == Kind::Pip) => Part::Pip,
                     all if all.iter().all(|deed| matches!(deed, Kind::Tools | Kind::Upkeep)) => Part::Tools,
+                    _ if needs_lists(&command_line(&step.instruction).unwrap_or_default()) => {
+                        return Err(format!("line {} installs from lists that another line got", step.place.line));
+                    }
                     all if all.iter().all(|deed| matches!(deed, Kind::Packages | Kind::Upkeep)) => Part::Both,
                     _ => return Err(format!("line {} does more than install", step.place.line)),
                 }
@@ -76,6 +80,16 @@ impl Draft<'_> {
         let before = &stage.steps[..last];
         if before.iter().any(|step| matches!(step.instruction, Instruction::User(_))) {
             return Err("another user installs".into());
+        }
+        let installs: usize = stage
+            .steps
+            .iter()
+            .zip(parts)
+            .filter(|(_, part)| **part == Part::Pip)
+            .filter_map(|(step, _)| Some(self.deeds(step)?.len()))
+            .sum();
+        if self.change.apart == Apart::Folder && installs > 1 {
+            return Err("pip installs more than once, which into a folder is not the same".into());
         }
         let needs_shell = |(step, part): (&Step, &Part)| *part == Part::Both && shell_run(step).is_some();
         if !(new.has_shell && new.manager == old.manager) && stage.steps.iter().zip(parts).any(needs_shell) {
@@ -188,13 +202,6 @@ impl Draft<'_> {
             Apart::Folder => format!("COPY --from={name} {FOLDER} {FOLDER}{end}ENV PYTHONPATH={FOLDER}"),
             _ => format!("COPY --from={name} {VENV} {VENV}{end}ENV PATH={VENV}/bin:$PATH"),
         }
-    }
-
-    /// Cuts an instruction with the end of its line.
-    fn cut(&mut self, step: &Step) {
-        let rest = &self.file.text[step.place.span.end..];
-        let feed = rest.len() - rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest).len();
-        self.edit(step.place.span.start..step.place.span.end + feed, String::new());
     }
 
     fn free_name(&self) -> String {

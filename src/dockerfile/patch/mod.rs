@@ -149,6 +149,7 @@ impl Dockerfile {
         }
         chain.iter().for_each(|index| draft.forms(&self.stages[*index]));
         draft.others(&chain, bottom);
+        draft.copies(&chain);
         Ok(draft.finish())
     }
 }
@@ -164,6 +165,13 @@ impl Draft<'_> {
 
     fn edit(&mut self, span: Range<usize>, text: String) {
         self.edits.push(Edit { span, text });
+    }
+
+    /// Cuts an instruction with the end of its line.
+    fn cut(&mut self, step: &Step) {
+        let rest = &self.file.text[step.place.span.end..];
+        let feed = rest.len() - rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest).len();
+        self.edit(step.place.span.start..step.place.span.end + feed, String::new());
     }
 
     /// The end of a line as this file has it.
@@ -221,6 +229,22 @@ impl Draft<'_> {
             if reached {
                 let name = other.name.clone().unwrap_or_else(|| other.index.to_string());
                 self.look(other.from.line, format!("stage {name} is built on the changed one too"));
+            }
+        }
+    }
+
+    /// Tells of what was built for another C library.
+    fn copies(&mut self, chain: &[usize]) {
+        if self.change.new.libc == self.change.old.libc {
+            return;
+        }
+        let steps = chain.iter().flat_map(|index| &self.file.stages[*index].steps);
+        for step in steps {
+            if let Instruction::Copy { from: Some(from), .. } = &step.instruction {
+                self.look(
+                    step.place.line,
+                    format!("what comes from {from} was built for another C library, unless it needs none"),
+                );
             }
         }
     }

@@ -81,13 +81,23 @@ pub(super) fn builds(package: &str) -> bool {
     name.ends_with("-dev") || NAMES.build.iter().any(|known| known == name)
 }
 
-/// Adds `option` after the word `install`, where it is not there yet.
+/// Adds `option` after the word `install` and a `-y` after it, where it is not there yet.
 pub(super) fn with_option(command: &Simple, option: &str) -> Option<Edit> {
     if command.word(option).is_some() {
         return None;
     }
-    let Word { span, .. } = command.word("install")?;
-    Some(Edit { span: span.end..span.end, text: format!(" {option}") })
+    let install = command.words.iter().position(|word| word.text == "install")?;
+    let yes =
+        |word: &&Word| matches!(word.text.as_str(), "-y" | "--yes" | "-qq" | "-q" | "-yq" | "-qqy" | "-yqq" | "-qy");
+    let after = install + command.words[install + 1..].iter().take_while(yes).count();
+    let end = command.words[after].span.end;
+    Some(Edit { span: end..end, text: format!(" {option}") })
+}
+
+/// Whether a command line installs what lists of an earlier one name.
+pub(super) fn needs_lists(line: &str) -> bool {
+    let apt = line.contains("apt-get") || line.contains("apt ") || line.contains("aptitude");
+    apt && line.contains("install") && !line.contains("update")
 }
 
 /// What installs Debian's packages with another manager, and the names that are not known there.

@@ -2,7 +2,7 @@
 
 use super::super::commands::command_line;
 use super::super::{Dockerfile, Form, Instruction, Step};
-use super::packages::{CLEAN, Deed, deed, translated, with_option};
+use super::packages::{CLEAN, Deed, deed, needs_lists, translated, with_option};
 use super::shell::{self, Line, Simple};
 use super::{Draft, Edit, Libc, Manager, shell_run};
 
@@ -65,6 +65,15 @@ impl Draft<'_> {
         let cached = |path: &str| {
             flags.iter().any(|(name, value)| name == "mount" && value.as_deref().is_some_and(|v| v.contains(path)))
         };
+        let upkeep = |command: &Simple| deed(command) == Deed::AptUpkeep;
+        if self.change.new.manager.is_some_and(|manager| manager != Manager::Apt)
+            && !read.complex
+            && !read.commands.is_empty()
+            && read.commands.iter().all(upkeep)
+        {
+            self.changed(line, "apt-get has nothing to do on the new base".into());
+            return self.cut(step);
+        }
         let mut edits = self.apt(&read, raw, line, cached("/var/"));
         edits.extend(self.pip(&read, line, cached("cache/pip") || cached("/root/.cache")));
         edits.extend(self.npm(&read, line, cached(".npm")));
@@ -128,6 +137,7 @@ impl Draft<'_> {
             .any(|command| command.texts().iter().any(|word| word.starts_with("/var/lib/apt/lists")));
         if !cleans
             && !cached
+            && !self.lists_are_used(line)
             && !installs.is_empty()
             && !read.comment
             && !read.complex
@@ -144,6 +154,13 @@ impl Draft<'_> {
             );
         }
         edits
+    }
+
+    /// Whether a `RUN` after a line installs from the lists that one before it got.
+    fn lists_are_used(&self, line: usize) -> bool {
+        let steps = self.file.stages.iter().flat_map(|stage| &stage.steps);
+        let mut later = steps.filter(|step| step.place.line > line);
+        later.any(|step| command_line(&step.instruction).is_some_and(|text| needs_lists(&text)))
     }
 
     /// A command at the end of a line, on a line of its own where the line has several.
