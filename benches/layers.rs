@@ -78,6 +78,7 @@ fn layer(entries: Vec<Entry>) -> Arc<LayerIndex> {
         entries,
         captured,
         packages: Vec::new(),
+        loadables: Vec::new(),
         notes,
     };
     Arc::new(index)

@@ -51,6 +51,7 @@ impl Fixture {
             config: Default::default(),
             annotations: Default::default(),
             layers: Vec::new(),
+            attestation: None,
         };
         let image = Image { manifest, layers: described.collect() };
         Self { image, tree: Tree::new(tables.into_iter().map(Arc::new).collect()) }
@@ -75,6 +76,7 @@ pub(super) fn layer(text: &str) -> LayerIndex {
         entries,
         captured: Vec::new(),
         packages: Vec::new(),
+        loadables: Vec::new(),
         notes: Vec::new(),
     }
 }

@@ -2,27 +2,35 @@
 //! and the packages that databases and programs tell of. A database is read as soon as it has come whole, so that its
 //! bytes are let go.
 
+use crate::elf::{self, Collector, Loadable};
 use crate::model::LayerPath;
-use crate::pkgdb::{BuildInfoFinder, Kind, LARGEST_PROGRAM, Package, PkgdbError, rust_packages};
+use crate::pkgdb::{BuildInfoFinder, Kind, Package, PkgdbError, rust_packages};
 
 /// Files of the base system that tell what an image is and how programs start in it.
-const SYSTEM_FILES: [&[u8]; 7] = [
+const SYSTEM_FILES: [&[u8]; 8] = [
     b"etc/os-release",
     b"usr/lib/os-release",
     b"etc/passwd",
     b"etc/group",
     b"etc/ld.so.conf",
+    b"etc/ld.so.cache",
     b"etc/alpine-release",
     b"etc/debian_version",
 ];
+/// What tells of an interpreter wherever it stands: of a virtual environment, of Node.
+const INTERPRETER_FILES: [&[u8]; 2] = [b"pyvenv.cfg", b"node_version.h"];
 /// One of them is not larger than this.
 const MAX_SYSTEM_FILE: u64 = 1 << 20;
-/// What an ELF program begins with.
-const ELF: &[u8] = b"\x7fELF";
+/// Where dpkg lists the files of each package, one a line.
+const DPKG_LISTS: &[u8] = b"var/lib/dpkg/info/";
 /// What is wrong with a database, in characters: errors may quote it, and there may be a million of them.
 const LONGEST_REASON: usize = 200;
 /// Bits of a mode that let someone run a file.
 const EXECUTABLE: u16 = 0o111;
+/// What scripts begin with.
+const SHEBANG: &[u8] = b"#!";
+/// Linux's BINPRM_BUF_SIZE, less the mark before and the end behind.
+const LONGEST_SHEBANG: usize = 253;
 
 /// What is kept of one file.
 #[derive(Default)]
@@ -30,15 +38,21 @@ pub(super) enum Capture {
     #[default]
     Nothing,
     System(Vec<u8>),
+    Owned(Vec<u8>),
     Database(Kind, Vec<u8>),
     TooLarge(Kind),
-    Program(Program),
+    TooSparse,
+    Unknown(Unknown),
+    Elf(Box<ElfFile>),
+    Script(Vec<u8>),
 }
 
 /// What was kept.
-pub(super) enum Captured {
-    Content(Vec<u8>),
-    Packages(Result<Vec<Package>, String>),
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) content: Option<Vec<u8>>,
+    pub(super) packages: Option<Result<Vec<Package>, String>>,
+    pub(super) loadable: Option<Loadable>,
 }
 
 impl Capture {
@@ -47,78 +61,142 @@ impl Capture {
         if let Some(kind) = Kind::of(path) {
             return if size <= kind.limit() { Self::Database(kind, Vec::new()) } else { Self::TooLarge(kind) };
         }
-        let system = SYSTEM_FILES.contains(&path.as_bytes()) || path.as_bytes().starts_with(b"etc/ld.so.conf.d/");
-        if system && size <= MAX_SYSTEM_FILE {
+        if size <= MAX_SYSTEM_FILE && is_system(path) {
             return Self::System(Vec::new());
         }
-        let program = mode & EXECUTABLE != 0 && !path.file_name().windows(3).any(|part| part == b".so");
-        if program { Self::Program(Program::new(size)) } else { Self::Nothing }
+        if size <= MAX_SYSTEM_FILE && path.as_bytes().starts_with(DPKG_LISTS) && path.as_bytes().ends_with(b".list") {
+            return Self::Owned(Vec::new());
+        }
+        let executable = mode & EXECUTABLE != 0;
+        let program = executable && !path.file_name().windows(3).any(|part| part == b".so");
+        Self::Unknown(Unknown { size, executable, program, first: Vec::new() })
+    }
+
+    /// For a file with more holes than are read.
+    pub(super) fn too_sparse() -> Self {
+        Self::TooSparse
     }
 
     /// The next bytes of the file; not more come than the size that was given.
     pub(super) fn data(&mut self, bytes: &[u8]) {
         match self {
-            Self::Nothing | Self::TooLarge(_) => {}
-            Self::System(kept) | Self::Database(_, kept) => kept.extend_from_slice(bytes),
-            Self::Program(program) => {
-                if !program.data(bytes) {
-                    *self = Self::Nothing;
+            Self::Nothing | Self::TooLarge(_) | Self::TooSparse => {}
+            Self::System(kept) | Self::Owned(kept) | Self::Database(_, kept) => kept.extend_from_slice(bytes),
+            Self::Unknown(unknown) => {
+                if let Some(known) = unknown.data(bytes) {
+                    *self = known;
                 }
             }
-        }
-    }
-
-    /// What was kept, if anything.
-    pub(super) fn finish(self) -> Option<Captured> {
-        let short = |error: PkgdbError| error.to_string().chars().take(LONGEST_REASON).collect();
-        let said = |result: Result<Vec<Package>, PkgdbError>| result.map_err(short);
-        match self {
-            Self::Nothing => None,
-            Self::System(kept) => Some(Captured::Content(kept)),
-            Self::Database(kind, kept) => Some(Captured::Packages(said(kind.parse(&kept)))),
-            Self::TooLarge(kind) => {
-                Some(Captured::Packages(Err(format!("it has more than {} MiB", kind.limit() >> 20))))
+            Self::Elf(file) => file.data(bytes),
+            Self::Script(line) => {
+                let room = LONGEST_SHEBANG.saturating_sub(line.len());
+                line.extend_from_slice(&bytes[..bytes.len().min(room)]);
             }
-            Self::Program(program) => Some(Captured::Packages(said(program.packages()))),
+        }
+    }
+
+    /// What was kept.
+    pub(super) fn finish(self) -> Kept {
+        match self {
+            Self::Nothing | Self::Unknown(_) => Kept::default(),
+            Self::System(kept) => Kept { content: Some(kept), ..Kept::default() },
+            Self::Owned(kept) => Kept { content: Some(telling_files(&kept)), ..Kept::default() },
+            Self::Database(kind, kept) => Kept { packages: Some(said(kind.parse(&kept))), ..Kept::default() },
+            Self::TooLarge(kind) => {
+                let reason = format!("it has more than {} MiB", kind.limit() >> 20);
+                Kept { packages: Some(Err(reason)), ..Kept::default() }
+            }
+            Self::TooSparse => Kept { loadable: Some(Loadable::NotKept), ..Kept::default() },
+            Self::Elf(file) => file.finish(),
+            Self::Script(line) => {
+                let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+                Kept { loadable: Some(Loadable::Script(line.into())), ..Kept::default() }
+            }
         }
     }
 }
 
-/// A program, which may say what it was built of.
-pub(super) struct Program {
-    /// How many of the magic number's bytes have come.
-    seen: usize,
-    go: BuildInfoFinder,
-    /// The whole of it, where it is small enough.
-    whole: Option<Vec<u8>>,
+fn is_system(path: &LayerPath) -> bool {
+    let bytes = path.as_bytes();
+    let musl_path = bytes.starts_with(b"etc/ld-musl-") && bytes.ends_with(b".path");
+    let loader = musl_path || bytes.starts_with(b"etc/ld.so.conf.d/");
+    loader || SYSTEM_FILES.contains(&bytes) || INTERPRETER_FILES.contains(&path.file_name())
 }
 
-impl Program {
-    fn new(size: u64) -> Self {
-        Self { seen: 0, go: BuildInfoFinder::default(), whole: (size <= LARGEST_PROGRAM).then(Vec::new) }
+/// Of a package's files those that a program may miss: libraries and programs.
+fn telling_files(list: &[u8]) -> Vec<u8> {
+    let tells = |line: &&[u8]| [&b".so"[..], b"bin/"].iter().any(|part| memchr::memmem::find(line, part).is_some());
+    list.split_inclusive(|&byte| byte == b'\n').filter(tells).flatten().copied().collect()
+}
+
+fn said(result: Result<Vec<Package>, PkgdbError>) -> Result<Vec<Package>, String> {
+    result.map_err(|error| error.to_string().chars().take(LONGEST_REASON).collect())
+}
+
+/// A file of which too little has come to know what it is.
+pub(super) struct Unknown {
+    size: u64,
+    executable: bool,
+    program: bool,
+    first: Vec<u8>,
+}
+
+impl Unknown {
+    /// Takes the next bytes; gives what the file is, once that is known.
+    fn data(&mut self, bytes: &[u8]) -> Option<Capture> {
+        // Nearly always the first piece tells, and nothing has to be kept.
+        let joined;
+        let bytes = if self.first.is_empty() {
+            bytes
+        } else {
+            joined = [&self.first, bytes].concat();
+            &joined
+        };
+        let mut known = if bytes.starts_with(elf::MAGIC) {
+            Capture::Elf(Box::new(ElfFile::new(self.size, self.program)))
+        } else if bytes.starts_with(SHEBANG) && self.executable {
+            Capture::Script(Vec::new())
+        } else if elf::MAGIC.starts_with(bytes) || SHEBANG.starts_with(bytes) {
+            self.first = bytes.to_vec();
+            return None;
+        } else {
+            return Some(Capture::Nothing);
+        };
+        let mark = if matches!(known, Capture::Script(_)) { SHEBANG.len() } else { 0 };
+        known.data(&bytes[mark..]);
+        Some(known)
+    }
+}
+
+/// A file of ELF's form, which may also say what it was built of.
+pub(super) struct ElfFile {
+    collector: Collector,
+    /// Of a program, not of a library.
+    go: Option<BuildInfoFinder>,
+}
+
+impl ElfFile {
+    fn new(size: u64, program: bool) -> Self {
+        Self { collector: Collector::new(size), go: program.then(BuildInfoFinder::default) }
     }
 
-    /// Takes the next bytes; `false` once it is known to be no program.
-    fn data(&mut self, bytes: &[u8]) -> bool {
-        let expected = &ELF[self.seen..];
-        let length = expected.len().min(bytes.len());
-        if bytes[..length] != expected[..length] {
-            return false;
+    fn data(&mut self, bytes: &[u8]) {
+        if let Some(go) = &mut self.go {
+            go.data(bytes);
         }
-        self.seen += length;
-        self.go.data(bytes);
-        if let Some(whole) = &mut self.whole {
-            whole.extend_from_slice(bytes);
-        }
-        true
+        self.collector.data(bytes);
     }
 
-    fn packages(self) -> Result<Vec<Package>, PkgdbError> {
-        let modules = self.go.finish();
-        match self.whole {
-            Some(whole) if modules.is_empty() => rust_packages(&whole),
-            _ => Ok(modules),
-        }
+    fn finish(self) -> Kept {
+        let Self { collector, go } = self;
+        let packages = go.map(|go| {
+            let modules = go.finish();
+            match collector.whole() {
+                Some(whole) if modules.is_empty() => said(rust_packages(whole)),
+                _ => Ok(modules),
+            }
+        });
+        Kept { content: None, packages, loadable: collector.finish() }
     }
 }
 
@@ -132,10 +210,7 @@ mod tests {
     fn kept(path: &str, mode: u16, bytes: &[u8], piece: usize) -> Option<Result<Vec<String>, String>> {
         let mut capture = Capture::of(&path.into(), bytes.len() as u64, mode);
         bytes.chunks(piece).for_each(|piece| capture.data(piece));
-        match capture.finish()? {
-            Captured::Content(_) => panic!("{path} is no system file"),
-            Captured::Packages(found) => Some(found.map(|found| found.into_iter().map(|one| one.name).collect())),
-        }
+        Some(capture.finish().packages?.map(|found| found.into_iter().map(|one| one.name).collect()))
     }
 
     #[test]
@@ -150,14 +225,14 @@ mod tests {
     fn only_programs_are_read_as_such() {
         assert_eq!(kept("usr/bin/hello", 0o644, RUST, 100), None, "nobody may run it");
         assert_eq!(kept("usr/lib/libhello.so.1", 0o755, RUST, 100), None, "it is a library");
-        assert_eq!(kept("usr/bin/hello", 0o755, b"\x7fEL", 1), Some(Ok(Vec::new())), "it ends too early");
+        assert_eq!(kept("usr/bin/hello", 0o755, b"\x7fEL", 1), None, "it ends too early");
         assert_eq!(kept("usr/bin/hello", 0o755, b"\x7fEXE, and more", 3), None, "it is of another form");
     }
 
     #[test]
     fn too_large_a_database_is_said_to_be_so() {
         let capture = Capture::of(&"var/lib/dpkg/status".into(), (32 << 20) + 1, 0o644);
-        let Some(Captured::Packages(Err(reason))) = capture.finish() else { panic!("it should be refused") };
+        let Some(Err(reason)) = capture.finish().packages else { panic!("it should be refused") };
         assert_eq!(reason, "it has more than 32 MiB");
     }
 

@@ -12,6 +12,7 @@ use std::io::Read;
 use serde::{Deserialize, Serialize};
 
 use crate::blob::{self, BlobError, Claims, Pool, Verify};
+use crate::elf::Loadable;
 use crate::model::{DiffId, Digest, Entry};
 use crate::pkgdb::Package;
 
@@ -37,6 +38,8 @@ pub struct LayerIndex {
     pub captured: Vec<(u32, Vec<u8>)>,
     /// Packages that its files tell of, by row, in order of rows.
     pub packages: Vec<(u32, Vec<Package>)>,
+    /// What is started or loaded: files of ELF's form, and scripts that someone may run; by row, in order of rows.
+    pub loadables: Vec<(u32, Loadable)>,
     /// Oddities that were met, for findings.
     pub notes: Vec<Note>,
 }
@@ -80,6 +83,12 @@ impl LayerIndex {
     pub fn captured(&self, row: u32) -> Option<&[u8]> {
         let at = self.captured.binary_search_by_key(&row, |(row, _)| *row).ok()?;
         Some(&self.captured[at].1)
+    }
+
+    /// What a row is when it is started or loaded; `None` if it is neither ELF nor a script that someone may run.
+    pub fn loadable(&self, row: u32) -> Option<&Loadable> {
+        let at = self.loadables.binary_search_by_key(&row, |(row, _)| *row).ok()?;
+        Some(&self.loadables[at].1)
     }
 }
 

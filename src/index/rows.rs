@@ -5,11 +5,12 @@ use std::io::{self, Seek, Write};
 
 use sha2::{Digest as _, Sha256};
 
-use super::capture::{Capture, Captured};
+use super::capture::Capture;
 use super::room::Room;
 use super::tar::{Header, TarError, TarReader, Visitor};
 use super::{LayerIndex, Note};
 use crate::blob::{Chunk, Facts, Stage};
+use crate::elf::Loadable;
 use crate::model::{ContentId, Digest, Entry, EntryKind, LayerPath, Meta};
 use crate::pkgdb::Package;
 
@@ -58,12 +59,12 @@ impl RowBuilder {
             Some(error) => return Err(error),
             None => self.reader.finish()?,
         };
-        let Rows { entries, captured, packages, mut notes, .. } = self.rows;
+        let Rows { entries, captured, packages, loadables, mut notes, .. } = self.rows;
         if after_end > 0 {
             notes.push(Note::BytesAfterEnd { bytes: after_end });
         }
         let Facts { digest, stored_bytes, diff_id, tar_bytes } = *facts;
-        Ok(LayerIndex { digest, stored_bytes, diff_id, tar_bytes, entries, captured, packages, notes })
+        Ok(LayerIndex { digest, stored_bytes, diff_id, tar_bytes, entries, captured, packages, loadables, notes })
     }
 }
 
@@ -83,6 +84,7 @@ struct Rows {
     captured: Vec<(u32, Vec<u8>)>,
     captured_bytes: u64,
     packages: Vec<(u32, Vec<Package>)>,
+    loadables: Vec<(u32, Loadable)>,
     unreadable: usize,
     notes: Vec<Note>,
     room: Room,
@@ -174,11 +176,17 @@ impl Visitor for Rows {
         }
         entry.download_bytes = self.progress.stored_at(offset).saturating_sub(file.began);
         self.entries.push(entry);
-        match file.capture.finish() {
-            Some(Captured::Content(bytes)) => self.keep(row, bytes),
-            Some(Captured::Packages(Ok(packages))) => self.keep_packages(row, packages),
-            Some(Captured::Packages(Err(reason))) => self.note_unreadable(row, reason),
+        let kept = file.capture.finish();
+        if let Some(bytes) = kept.content {
+            self.keep(row, bytes);
+        }
+        match kept.packages {
+            Some(Ok(packages)) => self.keep_packages(row, packages),
+            Some(Err(reason)) => self.note_unreadable(row, reason),
             None => {}
+        }
+        if let Some(loadable) = kept.loadable {
+            self.keep_loadable(row, loadable);
         }
     }
 }
@@ -193,6 +201,17 @@ impl Rows {
         } else if !packages.is_empty() {
             self.captured_bytes += bytes as u64;
             self.packages.push((row, packages));
+        }
+    }
+
+    /// Where there is no room, that is kept: a proof must not take silence for a file that needs nothing.
+    fn keep_loadable(&mut self, row: u32, loadable: Loadable) {
+        let bytes = loadable.size() as u64;
+        if self.captured_bytes + bytes > MAX_CAPTURED {
+            self.loadables.push((row, Loadable::NotKept));
+        } else {
+            self.captured_bytes += bytes;
+            self.loadables.push((row, loadable));
         }
     }
 
@@ -259,7 +278,7 @@ impl Rows {
         }
         let kind = EntryKind::File { size, apparent_size, content: ContentId([0; 32]), sha256: None };
         self.file = Some(OpenFile {
-            capture: if expand { Capture::of(&path, apparent_size, header.mode) } else { Capture::default() },
+            capture: if expand { Capture::of(&path, apparent_size, header.mode) } else { Capture::too_sparse() },
             entry: Entry { path, kind, meta: meta(header), download_bytes: 0 },
             began: self.progress.stored_at(offset),
             expand,

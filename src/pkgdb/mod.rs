@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::LayerPath;
 
 pub use golang::BuildInfoFinder;
-pub use rust::{LARGEST_PROGRAM, rust_packages};
+pub use rust::rust_packages;
 
 /// All of Debian has less than half as many. A package takes more memory than the shortest text that names one.
 const MOST_PACKAGES: usize = 200_000;

@@ -11,8 +11,6 @@ use serde::Deserialize;
 
 use super::{Ecosystem, Package, PkgdbError};
 
-/// The largest program that is read, in bytes: it is needed whole, since its sections are listed at its end.
-pub const LARGEST_PROGRAM: u64 = 16 << 20;
 /// The largest list of crates that is read, in bytes.
 const LARGEST_LIST: u64 = 4 << 20;
 const SECTION: &[u8] = b".dep-v0\0";
@@ -29,7 +27,7 @@ struct Crate {
     kind: Option<String>,
 }
 
-/// The crates that a program has in it; none where it says nothing, or is no program that can be read. Crates that only
+/// The crates that a program has in it, which is needed whole, since its sections are listed at its end; none where it says nothing, or is no program that can be read. Crates that only
 /// its build scripts and macros needed are left out, as syft does.
 pub fn rust_packages(program: &[u8]) -> Result<Vec<Package>, PkgdbError> {
     let Some(section) = Elf::of(program).and_then(|elf| elf.section(SECTION)) else { return Ok(Vec::new()) };

@@ -21,6 +21,7 @@ pub(super) fn layer(entries: Vec<Entry>) -> LayerIndex {
         entries,
         captured,
         packages: Vec::new(),
+        loadables: Vec::new(),
         notes,
     }
 }

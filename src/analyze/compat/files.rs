@@ -1,0 +1,134 @@
+//! Every program and library that the application brings.
+
+use std::rc::Rc;
+
+use super::loader::Loader;
+use super::node;
+use super::owner::Owners;
+use super::process::{Host, Processes};
+use super::python::{self, Pythons};
+use super::search::Libc;
+use super::summary::{Problem, news};
+use super::world::{Found, World};
+use super::{Facts, Verdict, commands};
+use crate::elf::{Elf, Loadable, Target};
+use crate::model::LayerPath;
+
+/// Where loaders stand.
+const LOADER_FOLDERS: [&str; 4] = ["lib64", "lib", "usr/lib64", "usr/lib"];
+
+/// Files of one world, with what they are loaded into.
+struct Hosts<'w> {
+    world: World<'w>,
+    processes: Processes<'w>,
+    pythons: Pythons<'w>,
+    /// Programs that are started.
+    started: Vec<Found<'w>>,
+}
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
+    let owners = Owners::of(facts.base);
+    let (old, new) = (Hosts::of(facts.old, &owners), Hosts::of(facts.new, &owners));
+    let mut found = Vec::new();
+    for file in facts.new.own_files() {
+        let problems = new.problems(&file);
+        if problems.is_empty() {
+            continue;
+        }
+        let before = facts.old.file(&file.entry.path).map(|before| old.problems(&before)).unwrap_or_default();
+        let broken = before.iter().any(|problem| problem.verdict == Verdict::Breaks);
+        for mut problem in news(&before, problems) {
+            if broken {
+                // It could not be loaded before either, as far as that can be told.
+                problem.verdict = problem.verdict.min(Verdict::Undecided);
+            }
+            found.push(problem);
+        }
+    }
+    found
+}
+
+impl<'w> Hosts<'w> {
+    fn of(world: World<'w>, owners: &'w Owners) -> Self {
+        let started = commands::started(&world).into_iter().flat_map(|led| led.programs).collect();
+        Self { world, processes: Processes::new(world, owners), pythons: Pythons::of(world), started }
+    }
+
+    fn problems(&self, file: &Found<'w>) -> Vec<Problem> {
+        let elf = match file.loadable {
+            Some(Loadable::Elf(elf)) => elf,
+            Some(Loadable::Unread(_) | Loadable::NotKept) => return self.processes.program(file),
+            Some(Loadable::Script(_)) | None => return Vec::new(),
+        };
+        if elf.interpreter.is_some() && !is_library(file, elf) {
+            return self.processes.program(file);
+        }
+        if !elf.dynamic {
+            return Vec::new();
+        }
+        if is_python_module(elf) {
+            return self.python_module(file, elf);
+        }
+        if node::is_addon(&file.path) {
+            return self.addon(file, elf);
+        }
+        let host = self.main_loader(elf.target).map_or(Host::Unknown, Host::Loader);
+        self.processes.library(file, elf, &host)
+    }
+
+    fn python_module(&self, file: &Found<'w>, elf: &'w Elf) -> Vec<Problem> {
+        // Where no interpreter reads its folder, that is told once for all of it.
+        let Some(python) = self.pythons.host(&file.path) else { return Vec::new() };
+        let Some(Loadable::Elf(program)) = python.program.loadable else { return Vec::new() };
+        let Some(process) = self.processes.process(&python.program, program) else { return Vec::new() };
+        let musl = process.loader.places.libc == Libc::Musl;
+        if let Some(what) = python::wrong_tag(&file.path, python, musl) {
+            let hint = "the same package, built for that Python".to_owned();
+            let what = format!("a module is not loaded by the base's Python: {what}");
+            return vec![Problem::new(Verdict::Breaks, "python-abi", what).of(&file.path).hint(hint)];
+        }
+        self.processes.library(file, elf, &Host::Process(process, true))
+    }
+
+    fn addon(&self, file: &Found<'w>, elf: &'w Elf) -> Vec<Problem> {
+        let Some(program) = self.world.program("node") else { return Vec::new() };
+        let Some(Loadable::Elf(node)) = program.loadable else { return Vec::new() };
+        let Some(process) = self.processes.process(&program, node) else { return Vec::new() };
+        self.processes.library(file, elf, &Host::Process(process, true))
+    }
+
+    /// The loader of what is started, or the one in its usual place.
+    fn main_loader(&self, target: Target) -> Option<Rc<Loader<'w>>> {
+        let of_program = |program: &Found<'w>| {
+            let Some(Loadable::Elf(elf)) = program.loadable else { return None };
+            self.processes.loader(&LayerPath::clean(elf.interpreter.as_deref()?))
+        };
+        let started = self.started.iter().filter_map(of_program).find(|loader| loader.target == target);
+        started.or_else(|| self.usual_loader(target))
+    }
+
+    fn usual_loader(&self, target: Target) -> Option<Rc<Loader<'w>>> {
+        LOADER_FOLDERS.iter().find_map(|folder| {
+            let (path, id) = self.world.tree.follow(&(*folder).into(), true).ok()?;
+            let names = self.world.tree.node(id).children().map(|(name, _)| path.join(name));
+            let loaders = names.filter(|path| {
+                let name = path.file_name();
+                Libc::of_loader(path) != Libc::Other && name.starts_with(b"ld")
+            });
+            let mut loaders = loaders.filter_map(|path| self.processes.loader(&path));
+            loaders.find(|loader| loader.target == target)
+        })
+    }
+}
+
+/// Some libraries say how they are started, to print their version: libc.so.6 itself.
+fn is_library(file: &Found<'_>, elf: &Elf) -> bool {
+    elf.soname.is_some() && file.path.file_name().windows(3).any(|part| part == b".so")
+}
+
+/// Whether Python has to be there when it is loaded.
+fn is_python_module(elf: &Elf) -> bool {
+    let Ok(symbols) = &elf.symbols else { return false };
+    let links_python = elf.needed.iter().any(|name| name.starts_with(b"libpython"));
+    !links_python && symbols.undefined.iter().any(|name| name.starts_with(b"Py") || name.starts_with(b"_Py"))
+}

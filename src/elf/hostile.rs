@@ -1,0 +1,1 @@
+//! Bytes that were made or broken to take a reader in.
