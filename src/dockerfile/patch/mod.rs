@@ -15,6 +15,7 @@ use std::ops::Range;
 
 pub use diff::unified_diff;
 
+use super::commands::command_line;
 use super::{Base, Dockerfile, DockerfileError, Flag, Instruction, Stage, Step};
 
 /// The change that is wanted.
@@ -125,6 +126,10 @@ struct Draft<'a> {
     change: &'a Change,
     edits: Vec<Edit>,
     notes: Vec<Note>,
+    /// The last line that installs from lists that one before it got; 0 without one.
+    lists_until: usize,
+    /// Whether pip is told by a variable to keep no cache.
+    pip_keeps_none: bool,
 }
 
 impl Dockerfile {
@@ -134,7 +139,7 @@ impl Dockerfile {
     /// there is no such stage, or no name of an image below it. A base that is no image (`scratch`) is left alone.
     pub fn adapt(&self, stage: usize, change: &Change) -> Result<Patched, DockerfileError> {
         let (chain, base) = self.chain(stage)?;
-        let mut draft = Draft { file: self, change, edits: Vec::new(), notes: Vec::new() };
+        let mut draft = Draft::new(self, change);
         let (Base::Image(now), Some(bottom)) = (base, chain.last().and_then(|bottom| self.stages.get(*bottom))) else {
             let line = self.at(stage)?.from.line;
             draft.look(line, "the stage is built on nothing: there is no base to change".into());
@@ -154,7 +159,21 @@ impl Dockerfile {
     }
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    fn new(file: &'a Dockerfile, change: &'a Change) -> Self {
+        let steps = || file.stages.iter().flat_map(|stage| &stage.steps);
+        let lists = |step: &&Step| command_line(&step.instruction).is_some_and(|text| packages::needs_lists(&text));
+        let quiet = |step: &Step| matches!(&step.instruction, Instruction::Env(pairs) if pairs.iter().any(|(name, _)| name == "PIP_NO_CACHE_DIR"));
+        Self {
+            file,
+            change,
+            edits: Vec::new(),
+            notes: Vec::new(),
+            lists_until: steps().rfind(lists).map_or(0, |step| step.place.line),
+            pip_keeps_none: steps().any(quiet),
+        }
+    }
+
     fn changed(&mut self, line: usize, what: String) {
         self.notes.push(Note { line, what, kind: NoteKind::Changed });
     }

@@ -2,7 +2,7 @@
 
 use super::super::commands::command_line;
 use super::super::{Dockerfile, Form, Instruction, Step};
-use super::packages::{CLEAN, Deed, deed, needs_lists, translated, with_option};
+use super::packages::{CLEAN, Deed, deed, translated, with_option};
 use super::shell::{self, Line, Simple};
 use super::{Draft, Edit, Libc, Manager, shell_run};
 
@@ -137,7 +137,7 @@ impl Draft<'_> {
             .any(|command| command.texts().iter().any(|word| word.starts_with("/var/lib/apt/lists")));
         if !cleans
             && !cached
-            && !self.lists_are_used(line)
+            && line >= self.lists_until
             && !installs.is_empty()
             && !read.comment
             && !read.complex
@@ -154,13 +154,6 @@ impl Draft<'_> {
             );
         }
         edits
-    }
-
-    /// Whether a `RUN` after a line installs from the lists that one before it got.
-    fn lists_are_used(&self, line: usize) -> bool {
-        let steps = self.file.stages.iter().flat_map(|stage| &stage.steps);
-        let mut later = steps.filter(|step| step.place.line > line);
-        later.any(|step| command_line(&step.instruction).is_some_and(|text| needs_lists(&text)))
     }
 
     /// A command at the end of a line, on a line of its own where the line has several.
@@ -189,7 +182,7 @@ impl Draft<'_> {
                 "wheels for glibc do not run on musl: packages without a musllinux wheel are compiled".into(),
             );
         }
-        if cached || self.sets("PIP_NO_CACHE_DIR") {
+        if cached || self.pip_keeps_none {
             return Vec::new();
         }
         let edits: Vec<Edit> =
@@ -233,12 +226,6 @@ impl Draft<'_> {
                 _ => {}
             }
         }
-    }
-
-    /// Whether an `ENV` before all stages' commands sets a variable: anywhere is near enough.
-    fn sets(&self, name: &str) -> bool {
-        let sets = |step: &Step| matches!(&step.instruction, Instruction::Env(pairs) if pairs.iter().any(|(own, _)| own == name));
-        self.file.stages.iter().flat_map(|stage| &stage.steps).any(sets)
     }
 }
 
