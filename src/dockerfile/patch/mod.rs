@@ -136,7 +136,8 @@ impl Dockerfile {
     /// Adapts a stage to another base: the `FROM` at the bottom of the stages that it is built on, and what they do.
     ///
     /// The result parses, has the same stages, and one more before them where packages are built apart. Errors where
-    /// there is no such stage, or no name of an image below it. A base that is no image (`scratch`) is left alone.
+    /// there is no such stage, or no name of an image below it. A base that is no image (`scratch`) is left alone. A file that
+    /// was nearly [`LONGEST`](super::LONGEST) may grow past it.
     pub fn adapt(&self, stage: usize, change: &Change) -> Result<Patched, DockerfileError> {
         let (chain, base) = self.chain(stage)?;
         let mut draft = Draft::new(self, change);

@@ -275,6 +275,39 @@ fn lists_stay_while_a_later_line_installs_from_them() {
     assert_eq!(adapt(text, &to("b", ALPINE)).text, apk);
 }
 
+#[test]
+fn what_may_not_fit_is_told() {
+    let looks = |text: &str, change: &Change| {
+        let notes = adapt(text, change).notes;
+        let looks = notes.into_iter().filter(|note| note.kind == NoteKind::Look);
+        looks.map(|note| format!("{}: {}", note.line, note.what)).collect::<Vec<_>>().join("\n")
+    };
+    let folder = Change { apart: Apart::Folder, ..to("x", BARE) };
+    let two = "FROM python:3.7\nRUN pip install a && pip install b\nRUN apt-get update && apt-get install curl\nCMD [\"run.sh\"]";
+    assert_snapshot!(looks(two, &folder), @"
+    2: build what pip installs in a stage on the old base; not done here: pip installs more than once, which into a folder is not the same
+    2: the new base has no shell to RUN this: do it in a build stage and COPY what it makes
+    3: the new base has no shell to RUN this: do it in a build stage and COPY what it makes
+    4: CMD runs a shell script, and the new base has no shell
+    ");
+    let lists = "FROM python:3.7\nRUN pip install a\nRUN apt-get install curl";
+    assert_snapshot!(looks(lists, &Change { apart: Apart::Venv, ..to("x", DEBIAN) }), @"2: build what pip installs in a stage on the old base; not done here: line 3 installs from lists that another line got");
+    let copies = "FROM golang AS build\nFROM python:3.7\nCOPY --from=build /x /x\nFROM 1\nFROM python:3.7";
+    let patched = parse(copies).adapt(1, &Change { missing_packages: vec!["odd".into()], ..to("x", ALPINE) });
+    let notes = patched.expect("adapted").notes;
+    assert_snapshot!(notes.iter().map(|note| format!("{}: {}", note.line, note.what)).collect::<Vec<_>>().join("\n"), @"
+    2: python:3.7 becomes x
+    2: the new base lacks odd: install what it calls them
+    3: what comes from build was built for another C library, unless it needs none
+    ");
+    let shared = "FROM python:3.7 AS a\nFROM a AS b\nFROM a\nRUN pip install x";
+    assert_snapshot!(looks(shared, &Change { missing_packages: vec!["curl".into()], ..to("x", BARE) }), @"
+    1: the new base lacks curl and cannot install packages: copy the files from a build stage
+    2: stage b is built on the changed one too
+    4: the new base has no shell to RUN this: do it in a build stage and COPY what it makes
+    ");
+}
+
 /// What `FROM` lines become.
 fn from(text: &str, change: &Change) -> String {
     let text = adapt(text, change).text;
