@@ -50,3 +50,26 @@ impl Draft<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{BARE, DEBIAN, adapt, to};
+
+    #[test]
+    fn shell_forms_without_a_shell() {
+        let bare = to("x", BARE);
+        let made = |text: &str| adapt(text, &bare).text.lines().skip(1).collect::<Vec<_>>().join("; ");
+        for (text, expected) in [
+            ("CMD python app.py", "CMD [\"python\", \"app.py\"]"),
+            ("CMD exec a \\\n  b", "CMD [\"a\", \"b\"]"),
+            ("ENTRYPOINT a", "ENTRYPOINT [\"a\"]"),
+            ("HEALTHCHECK --interval=3s CMD a b", "HEALTHCHECK --interval=3s CMD [\"a\", \"b\"]"),
+            ("CMD a $B", "CMD a $B"),
+            ("ENTRYPOINT [\"a\"]\nCMD b", "ENTRYPOINT [\"a\"]; CMD b"),
+            ("CMD [\"a\"]", "CMD [\"a\"]"),
+        ] {
+            assert_eq!(made(&format!("FROM python:3.7\n{text}")), expected);
+        }
+        assert_eq!(adapt("FROM y\nCMD python app.py", &to("x", DEBIAN)).text, "FROM x\nCMD python app.py");
+    }
+}

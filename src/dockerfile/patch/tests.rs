@@ -6,12 +6,13 @@ use proptest::prelude::*;
 use super::super::tests::{WORKSHOP, any_file};
 use super::*;
 
-const DEBIAN: Distro = Distro { manager: Some(Manager::Apt), has_shell: true, has_pip: true, libc: Libc::Glibc };
+pub(super) const DEBIAN: Distro =
+    Distro { manager: Some(Manager::Apt), has_shell: true, has_pip: true, libc: Libc::Glibc };
 const ALPINE: Distro = Distro { manager: Some(Manager::Apk), libc: Libc::Musl, ..DEBIAN };
 const UBI: Distro = Distro { manager: Some(Manager::Microdnf), ..DEBIAN };
-const BARE: Distro = Distro { manager: None, has_shell: false, has_pip: false, libc: Libc::Glibc };
+pub(super) const BARE: Distro = Distro { manager: None, has_shell: false, has_pip: false, libc: Libc::Glibc };
 
-fn to(base: &str, new: Distro) -> Change {
+pub(super) fn to(base: &str, new: Distro) -> Change {
     let (digest, missing_packages) = Default::default();
     Change { base: base.into(), digest, old: DEBIAN, new, missing_packages, apart: Apart::No }
 }
@@ -21,7 +22,7 @@ fn parse(text: &str) -> Dockerfile {
 }
 
 /// The last stage, adapted, and the same once more.
-fn adapt(text: &str, change: &Change) -> Patched {
+pub(super) fn adapt(text: &str, change: &Change) -> Patched {
     let file = parse(text);
     let stage = file.target(None).expect("a stage").index;
     let patched = file.adapt(stage, change).expect("adapted");
@@ -401,24 +402,6 @@ fn stages_are_parted_only_where_that_is_sure() {
     USER app
     CMD gunicorn x
     ");
-}
-
-#[test]
-fn shell_forms_without_a_shell() {
-    let bare = to("x", BARE);
-    let made = |text: &str| adapt(text, &bare).text.lines().skip(1).collect::<Vec<_>>().join("; ");
-    for (text, expected) in [
-        ("CMD python app.py", "CMD [\"python\", \"app.py\"]"),
-        ("CMD exec a \\\n  b", "CMD [\"a\", \"b\"]"),
-        ("ENTRYPOINT a", "ENTRYPOINT [\"a\"]"),
-        ("HEALTHCHECK --interval=3s CMD a b", "HEALTHCHECK --interval=3s CMD [\"a\", \"b\"]"),
-        ("CMD a $B", "CMD a $B"),
-        ("ENTRYPOINT [\"a\"]\nCMD b", "ENTRYPOINT [\"a\"]; CMD b"),
-        ("CMD [\"a\"]", "CMD [\"a\"]"),
-    ] {
-        assert_eq!(made(&format!("FROM python:3.7\n{text}")), expected);
-    }
-    assert_eq!(adapt("FROM y\nCMD python app.py", &to("x", DEBIAN)).text, "FROM x\nCMD python app.py");
 }
 
 #[test]
