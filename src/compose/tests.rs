@@ -144,7 +144,7 @@ fn bombs_end_in_an_error() {
         "{a: ".repeat(LONGEST / 4),
         "- ".repeat(LONGEST / 2),
         format!("x: &x {}\nservices: {{a: {{profiles: [{}]}}}}", "y".repeat(LONGEST / 2), "*x, ".repeat(40_000)),
-        format!("a: &a {{<<: *a}}\nservices: {{b: *a}}\n"),
+        "a: &a {<<: *a}\nservices: {b: *a}\n".into(),
         format!("services:\n{}", "  a: {image: x}\n".repeat(60_000)),
         format!("services: {{a: {{image: '{}'}}}}", "${A:-".repeat(200_000)),
         "x".repeat(LONGEST + 1),

@@ -121,9 +121,9 @@ impl Converter<'_> {
                 .ok_or_else(|| DockerfileError::Syntax { line: place.line, reason: reason() })
         };
         Ok(match theirs {
-            T::Arg(i) => Instruction::Arg(words::options(&i.arguments.value, self.escape)),
-            T::Env(i) => Instruction::Env(pairs(&i.arguments.value)?),
-            T::Label(i) => Instruction::Label(pairs(&i.arguments.value)?),
+            T::Arg(i) => Instruction::Arg(words::options(&self.joined(&i.arguments.span), self.escape)),
+            T::Env(i) => Instruction::Env(pairs(&self.joined(&i.arguments.span))?),
+            T::Label(i) => Instruction::Label(pairs(&self.joined(&i.arguments.span))?),
             T::Run(i) => Instruction::Run {
                 flags: i.options.iter().map(flag).collect(),
                 command: self.command(&i.arguments),
@@ -158,15 +158,18 @@ impl Converter<'_> {
         })
     }
 
+    /// What stands there in the file, its lines joined.
+    fn joined(&self, theirs: &Range<usize>) -> String {
+        lines::join(&self.text[self.span(theirs)], self.escape)
+    }
+
     fn command(&self, theirs: &theirs::Command<'_>) -> Command {
         match theirs {
             theirs::Command::Exec(words) => {
                 Command { span: self.span(&words.span), form: Form::Exec(strings(&words.value)) }
             }
             theirs::Command::Shell(line) => {
-                let span = self.span(&line.span);
-                let form = Form::Shell(lines::join(&self.text[span.clone()], self.escape));
-                Command { span, form }
+                Command { span: self.span(&line.span), form: Form::Shell(self.joined(&line.span)) }
             }
             _ => Command { span: 0..0, form: Form::Exec(Vec::new()) },
         }

@@ -1,7 +1,8 @@
 //! The lines of a Dockerfile: which of them make one instruction, and where its here documents lie.
 //!
 //! `parse-dockerfile` 0.1.9 knows a here document only at the start of a `RUN`, and one of them. So they are found here,
-//! by BuildKit's rules (`frontend/dockerfile/parser`), and hidden from it: same length, no meaning.
+//! by BuildKit's rules (`frontend/dockerfile/parser`), and hidden from it: same length, no meaning. So is an escaped escape
+//! at a line's end, which goes on for it and does not for BuildKit.
 
 use std::ops::Range;
 
@@ -33,6 +34,10 @@ pub(super) fn scan(text: &str) -> Result<Scan, DockerfileError> {
     let (mut lines, mut masked) = (Vec::new(), text.as_bytes().to_vec());
     while let Some((start, _)) = scanner.instruction() {
         let head = start..scanner.content_end();
+        let trimmed = text[head.clone()].trim_end();
+        if trimmed.ends_with(escape) && continued(trimmed, escape).is_none() {
+            masked[start + trimmed.len() - 1] = b'_';
+        }
         let mut documents = Vec::new();
         for opening in openings(text, head.clone(), escape) {
             masked[opening.arrows.clone()].fill(b'_');
@@ -109,7 +114,7 @@ impl<'a> Scanner<'a> {
                 continue;
             }
             begun.get_or_insert((start + line.len() - line.trim_start().len(), self.line));
-            if !trimmed.ends_with(self.escape) {
+            if continued(line, self.escape).is_none() {
                 break;
             }
         }
@@ -164,7 +169,7 @@ fn opening(line: &str, word: Range<usize>, offset: usize) -> Option<Opening> {
 }
 
 /// Where the words of an instruction lie: white space parts them, but not within quotes.
-fn raw_words(line: &str, escape: char) -> Vec<Range<usize>> {
+pub(super) fn raw_words(line: &str, escape: char) -> Vec<Range<usize>> {
     let (mut words, mut start, mut quote, mut escaped) = (Vec::new(), None, None, false);
     for (at, c) in line.char_indices() {
         if escaped {
@@ -191,6 +196,11 @@ fn raw_words(line: &str, escape: char) -> Vec<Range<usize>> {
     words
 }
 
+/// A line that goes on in the next one, without what says so: a last escape that is not itself escaped.
+fn continued(line: &str, escape: char) -> Option<&str> {
+    line.trim_end().strip_suffix(escape).filter(|before| !before.ends_with(escape))
+}
+
 /// A shell form as the shell gets it: continuation lines joined, comments and empty lines within dropped.
 pub(super) fn join(raw: &str, escape: char) -> String {
     let mut out = String::with_capacity(raw.len());
@@ -200,7 +210,7 @@ pub(super) fn join(raw: &str, escape: char) -> String {
         if number > 0 && (trimmed.is_empty() || trimmed.starts_with('#')) {
             continue;
         }
-        match line.trim_end().strip_suffix(escape) {
+        match continued(line, escape) {
             Some(kept) => out.push_str(kept),
             None => out.push_str(line),
         }

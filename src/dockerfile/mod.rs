@@ -8,6 +8,7 @@ mod config;
 mod convert;
 mod expand;
 mod lines;
+mod patch;
 mod stage;
 mod words;
 
@@ -16,6 +17,7 @@ use std::ops::Range;
 
 use crate::model::Platform;
 
+pub use patch::{Apart, Change, Distro, Libc, Manager, Note, NoteKind, Patched, unified_diff};
 pub use stage::Base;
 
 /// The longest Dockerfile that is read, in bytes.
@@ -82,7 +84,7 @@ pub enum Instruction {
     /// `RUN`.
     Run {
         /// `--mount=…` and others: names and values.
-        flags: Vec<(String, Option<String>)>,
+        flags: Vec<Flag>,
         /// The command; of a shell form with here documents, the line that opens them.
         command: Command,
         /// The here documents.
@@ -122,6 +124,9 @@ pub enum Instruction {
     /// `MAINTAINER`.
     Maintainer(String),
 }
+
+/// A flag's name and value: `--mount=type=cache` is `mount` and `type=cache`.
+pub type Flag = (String, Option<String>);
 
 /// A command in one of its two forms.
 #[derive(Clone, Debug, PartialEq, Eq)]

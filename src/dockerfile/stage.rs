@@ -64,7 +64,7 @@ impl Dockerfile {
         let no_name =
             |image: &str| image.is_empty() || image.starts_with([':', '/', '@']) || image.ends_with([':', '/', '@']);
         if no_name(&image) || image.contains(char::is_whitespace) {
-            let missing = self.unset(&stage.image, globals);
+            let missing = unset(&stage.image, globals);
             return Err(DockerfileError::NoImage { line, image: stage.image.clone(), resolved: image, missing });
         }
         Ok(Base::Image(image))
@@ -135,9 +135,11 @@ impl Dockerfile {
         names.join(", ") + if self.stages.len() > 20 { ", …" } else { "" }
     }
 
-    /// The values of the `ARG`s before the first `FROM`; `None` where it has none.
+    /// The values of the `ARG`s before the first `FROM`, and of what a build sets there; a stage sees of both what it
+    /// declares.
     pub(super) fn global_values(&self) -> Result<Variables, DockerfileError> {
-        let (mut values, mut room) = (BTreeMap::new(), ROOM);
+        let of_the_build = OF_THE_BUILD.iter().map(|name| ((*name).to_owned(), self.args.get(*name).cloned()));
+        let (mut values, mut room): (Variables, _) = (of_the_build.collect(), ROOM);
         for step in &self.globals {
             self.arg(step, &mut values, &BTreeMap::new(), &mut room)?;
         }
@@ -157,7 +159,6 @@ impl Dockerfile {
             let value = match (self.args.get(name), default) {
                 (Some(given), _) => Some(given.clone()),
                 (None, Some(default)) => Some(self.replace(default, values, step.place.line, room)?),
-                (None, None) if OF_THE_BUILD.contains(&name.as_str()) => continue,
                 (None, None) => outer.get(name).cloned().flatten(),
             };
             values.insert(name.clone(), value);
@@ -178,27 +179,8 @@ impl Dockerfile {
         line: usize,
         room: &mut usize,
     ) -> Result<String, DockerfileError> {
-        let lookup = |name: &str| self.value(name, values);
+        let lookup = |name: &str| value(name, values);
         Expander { escape: self.escape, lookup, room }.expand(word).map_err(|failure| failed(failure, line))
-    }
-
-    fn value<'a>(&'a self, name: &str, values: &'a Variables) -> Value<'a> {
-        match (values.get(name), self.args.get(name)) {
-            (Some(Some(value)), _) => Value::Set(value),
-            (None, Some(given)) if OF_THE_BUILD.contains(&name) => Value::Set(given),
-            (None, None) if OF_THE_BUILD.contains(&name) => Value::Unknown,
-            _ => Value::Unset,
-        }
-    }
-
-    /// The variables in a word that have no value.
-    fn unset(&self, word: &str, values: &Variables) -> String {
-        let names = word.split('$').skip(1).map(|part| {
-            let part = part.strip_prefix('{').unwrap_or(part);
-            part.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
-        });
-        let empty = |name: &&str| !matches!(self.value(name, values), Value::Set(value) if !value.is_empty());
-        names.filter(|name| !name.is_empty()).find(empty).unwrap_or("NAME").into()
     }
 }
 
@@ -207,4 +189,22 @@ fn failed(failure: Failure, line: usize) -> DockerfileError {
         Failure::Unknown(name) => DockerfileError::Unknown { line, name },
         Failure::Other(reason) => DockerfileError::Variable { line, reason },
     }
+}
+
+fn value<'a>(name: &str, values: &'a Variables) -> Value<'a> {
+    match values.get(name) {
+        Some(Some(value)) => Value::Set(value),
+        Some(None) if OF_THE_BUILD.contains(&name) => Value::Unknown,
+        _ => Value::Unset,
+    }
+}
+
+/// The first variable in a word that has no value.
+fn unset(word: &str, values: &Variables) -> String {
+    let names = word.split('$').skip(1).map(|part| {
+        let part = part.strip_prefix('{').unwrap_or(part);
+        part.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
+    });
+    let empty = |name: &&str| !matches!(value(name, values), Value::Set(value) if !value.is_empty());
+    names.filter(|name| !name.is_empty()).find(empty).unwrap_or("NAME").into()
 }

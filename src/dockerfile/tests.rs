@@ -144,10 +144,13 @@ fn what_only_a_build_knows_is_asked_for() {
             "ARG V=$TARGETOS\nFROM x$V",
             "line 1: TARGETOS is only known in a build: give it with --build-arg TARGETOS=VALUE",
         ),
+        ("FROM ${TARGETOS}x", "line 1: TARGETOS is only known in a build: give it with --build-arg TARGETOS=VALUE"),
         ("FROM x${V:?}", "line 1: V is not set: "),
     ] {
         assert_eq!(parse(text).base(0).expect_err(text).to_string(), said);
     }
+    let undeclared = parse("FROM x\nENV A=$TARGETARCH").runs_with(0, &RuntimeConfig::default());
+    assert_eq!(undeclared.expect("a stage sees what it declares").env, ["A="]);
     assert_eq!(parse("ARG SUFFIX\nFROM python:3.7$SUFFIX").base(0), Ok(Base::Image("python:3.7".into())));
 }
 
@@ -259,6 +262,10 @@ fn escapes_marks_and_line_ends() {
     let file = parse(marked);
     assert_eq!(&marked[file.stages()[0].image_span.clone()], "y");
     assert_eq!(&marked[file.stages()[0].steps[0].place.span.clone()], "CMD x");
+    let twice = parse("FROM x\nRUN a \\\\\nRUN b\\\n\\\n c\n").build_commands(0).expect("commands");
+    assert_eq!(twice, ["a \\\\", "b c"]);
+    let path = parse("FROM x\nENV A=C:\\\\\nENV B=1").runs_with(0, &RuntimeConfig::default());
+    assert_eq!(path.expect("config").env, ["A=C:\\", "B=1"]);
     let odd = "from a as b\n  run\tx\n\n#c\nOnBuild copy . /x\nfrom B\nmaintainer me\n";
     assert_eq!(parse(odd).chain(1).expect("chain").0, [1, 0]);
 }
