@@ -7,6 +7,7 @@ mod completions;
 mod diff;
 mod filter;
 mod inspect;
+mod interrupt;
 mod ls;
 mod man;
 mod output;

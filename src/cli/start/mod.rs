@@ -2,6 +2,7 @@
 
 mod args;
 mod calibration;
+mod measuring;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -16,6 +17,9 @@ use crate::report::{self, document};
 
 pub(super) use args::{NetworkArgs, StartArgs};
 
+use args::MeasureArgs;
+use measuring::Bench;
+
 /// Where programs are that ordinary people don't have on their PATH.
 const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];
 
@@ -28,10 +32,13 @@ struct Known {
 /// Foretells the starts, and with `--measure` measures them.
 pub(super) fn run(args: &StartArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
     let engine = args.engine.map_or_else(installed, Engine::from);
-    let setting = setting(args, engine);
+    let mut setting = setting(args, engine);
     let images = known(args, global)?;
     let have = settings::layers_of(&args.have, &args.reading)?;
-    let measured: Vec<Option<Measured>> = images.iter().map(|_| None).collect();
+    let measured = measured(args, global, &images, &mut setting)?;
+    if images.is_empty() {
+        return Ok(Verdict::Done);
+    }
     let started: Vec<document::Started<'_>> = images
         .iter()
         .zip(measured)
@@ -47,6 +54,27 @@ pub(super) fn run(args: &StartArgs, global: &GlobalArgs) -> anyhow::Result<Verdi
     let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
     emit(report.output.output.as_deref(), write)?;
     Ok(Verdict::Done)
+}
+
+/// What was measured of each image, if that was asked for. A calibration comes before, and goes into the setting.
+fn measured(
+    args: &StartArgs,
+    global: &GlobalArgs,
+    images: &[Known],
+    setting: &mut Setting,
+) -> anyhow::Result<Vec<Option<Measured>>> {
+    let MeasureArgs { measure, calibrate, .. } = args.measuring;
+    if !measure && !calibrate {
+        return Ok(images.iter().map(|_| None).collect());
+    }
+    let mut bench = Bench::new(args, global, setting.engine)?;
+    if calibrate {
+        bench.calibrate(setting)?;
+    }
+    match measure {
+        true => Ok(bench.measure(images, &setting.profile)?.into_iter().map(Some).collect()),
+        false => Ok(images.iter().map(|_| None).collect()),
+    }
 }
 
 fn told(image: &Known, have: &HashSet<Digest>, setting: &Setting) -> Prediction {
