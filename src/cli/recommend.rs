@@ -8,9 +8,10 @@ use etcetera::{BaseStrategy, choose_base_strategy};
 use super::args::{DockerfileArgs, GlobalArgs, RecommendArgs};
 use super::output::emit;
 use super::{Verdict, settings, start};
-use crate::dockerfile::Dockerfile;
+use crate::dockerfile::{Dockerfile, NoteKind};
 use crate::model::Platform;
-use crate::recommend::{Catalog, Finder, Plan, Request, recommend};
+use crate::recommend::{Catalog, Finder, Plan, Recommendation, Request, recommend};
+use crate::report::escape::escape;
 use crate::report::{self, document};
 
 /// Finds the base, looks for others, and reports.
@@ -34,13 +35,31 @@ pub(super) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<V
         setting: &setting,
         have: &have,
     };
-    let document = settings::with_scanner(&args.images, global, false, |scanner| {
+    let found = settings::with_scanner(&args.images, global, false, |scanner| {
         let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline };
-        let found = recommend(finder, &request, &report::today())?;
-        Ok(document::recommend(&found, plan.as_ref(), &setting))
+        Ok(recommend(finder, &request, &report::today())?)
     })?;
+    if args.dockerfile.patch || args.dockerfile.write {
+        return change(args, &found);
+    }
+    let document = document::recommend(&found, plan.as_ref(), &setting);
     let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
     emit(report.output.output.as_deref(), write)?;
+    Ok(Verdict::Done)
+}
+
+/// Prints the change to the best base, or makes it. What a person has to look at goes to standard error.
+fn change(args: &RecommendArgs, found: &Recommendation) -> anyhow::Result<Verdict> {
+    let best = found.best().context("no slimmer base is known to work: nothing is changed")?;
+    let patch = best.patch.as_ref().context("the better base has no name that a Dockerfile could use")?;
+    for note in patch.patched.notes.iter().filter(|note| note.kind == NoteKind::Look) {
+        tracing::warn!("line {}: {}", note.line, escape(&note.what));
+    }
+    let (file, text) = match (&args.dockerfile.file, args.dockerfile.write) {
+        (Some(file), true) => (Some(file.as_path()), &patch.patched.text),
+        _ => (args.report.output.output.as_deref(), &patch.diff),
+    };
+    emit(file, |to| to.write_all(text.as_bytes()))?;
     Ok(Verdict::Done)
 }
 
@@ -55,7 +74,8 @@ fn plan(file: &Path, args: &DockerfileArgs, platform: Option<&str>) -> anyhow::R
     }
     let platform = platform.map_or_else(|| Ok(Platform::host()), str::parse)?;
     let dockerfile = Dockerfile::parse(&text).with_context(place)?;
-    Plan::new(dockerfile.with_args(given).with_platform(&platform), args.target.as_deref()).with_context(place)
+    Plan::new(&place(), dockerfile.with_args(given).with_platform(&platform), args.target.as_deref())
+        .with_context(place)
 }
 
 /// The catalogue that ships, with what the user's configuration and the command line add.

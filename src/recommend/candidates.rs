@@ -6,12 +6,13 @@ use super::catalog::dotted;
 use super::place::Place;
 use super::runtime::{self, Distribution, Language};
 use super::tags::Tag;
-use super::{Family, Figures, Finder, RecommendError, Request, figures_on, layers_of, proof};
+use super::{Family, Figures, Finder, Patch, RecommendError, Request, figures_on, layers_of, proof};
 use crate::analyze::Base;
 use crate::analyze::compat::{Compatibility, Verdict};
 use crate::analyze::startup::{LayerCost, Prediction, predict};
 use crate::model::{ImageRef, Manifest};
 use crate::scan::Scanned;
+use crate::tree::Tree;
 
 /// Tags of one repository whose documents are looked at, at most.
 const MOST_TAGS: usize = 32;
@@ -30,6 +31,8 @@ pub struct Candidate {
     pub start: Prediction,
     /// Whether the application runs on it; `None` where that was not looked at.
     pub compatibility: Option<Compatibility>,
+    /// The change of the Dockerfile, where there is one and its layers were read.
+    pub patch: Option<Patch>,
     /// Its documents.
     pub manifest: Manifest,
     /// The image itself, where it was read.
@@ -228,6 +231,7 @@ impl<'a> Search<'a> {
             figures,
             start,
             compatibility: None,
+            patch: None,
             manifest,
             scanned: None,
             told: lead.told,
@@ -272,9 +276,18 @@ impl<'a> Search<'a> {
             if let Some(layers) = self.base.layers {
                 candidate.figures = figures_on(self.image.subject(), layers, scanned.subject());
             }
+            candidate.patch = self.patch(candidate, &scanned)?;
             candidate.scanned = Some(scanned);
         }
         Ok(())
+    }
+
+    /// What the Dockerfile would be on it.
+    fn patch(&self, candidate: &Candidate, scanned: &Scanned) -> Result<Option<Patch>, RecommendError> {
+        let (Some(plan), Some(layers)) = (self.request.plan, self.base.layers) else { return Ok(None) };
+        let Some(name) = candidate.names.first() else { return Ok(None) };
+        let old = Tree::new(self.image.tree.layers()[..layers].to_vec());
+        plan.patch(name, &old, &scanned.tree)
     }
 
     /// Whether the base's release has ended.

@@ -23,7 +23,7 @@ use crate::tree::Tree;
 pub use base::Finder;
 pub use candidates::{Candidate, EndOfLife, Unavailable};
 pub use catalog::{Catalog, CatalogError, Family};
-pub use plan::{Plan, StageBase};
+pub use plan::{Patch, Plan, StageBase};
 pub use runtime::{Distribution, Language};
 
 use candidates::Search;

@@ -28,8 +28,8 @@ pub use inspect::{
 };
 pub use list::{EntryDocument, ListDocument, StatDocument, entry};
 pub use recommend::{
-    CandidateDocument, EndOfLifeDocument, FamilyDocument, FiguresDocument, ReasonDocument, RecommendDocument,
-    SavedDocument, StageDocument, UnavailableDocument, recommend,
+    CandidateDocument, EndOfLifeDocument, FamilyDocument, FiguresDocument, NoteDocument, ReasonDocument,
+    RecommendDocument, SavedDocument, StageDocument, UnavailableDocument, recommend,
 };
 pub use start::{
     MeasuredDocument, PhasesDocument, PredictedDocument, ProfileDocument, RunDocument, SettingDocument, StartDocument,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{BaseDocument, ImageDocument, PredictedDocument, SettingDocument};
 use crate::analyze::compat::{Reason, Verdict};
 use crate::analyze::startup::{Setting, compare};
+use crate::dockerfile::{Note, NoteKind};
 use crate::recommend::{Candidate, EndOfLife, Family, Figures, Plan, Recommendation, StageBase, Unavailable};
 
 /// `layerscope.recommend/1`.
@@ -104,6 +105,21 @@ pub struct CandidateDocument {
     pub saved: SavedDocument,
     /// Its cold start, foretold.
     pub start: PredictedDocument,
+    /// The change of the Dockerfile as a unified diff; null without a Dockerfile, or where the layers were not read.
+    pub dockerfile_patch: Option<String>,
+    /// What the change does, and what a person has to look at.
+    pub dockerfile_notes: Vec<NoteDocument>,
+}
+
+/// A note on the change of a Dockerfile.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct NoteDocument {
+    /// The line as the file is, from 1.
+    pub line: u64,
+    /// What.
+    pub what: String,
+    /// Whether it is to be looked at; else it was done.
+    pub look: bool,
 }
 
 /// What the catalogue says of an image.
@@ -202,6 +218,13 @@ fn described(candidate: &Candidate, found: &Recommendation) -> CandidateDocument
             start_error: saved.error,
         },
         start: (&candidate.start).into(),
+        dockerfile_patch: candidate.patch.as_ref().map(|patch| patch.diff.clone()),
+        dockerfile_notes: candidate
+            .patch
+            .iter()
+            .flat_map(|patch| &patch.patched.notes)
+            .map(NoteDocument::from)
+            .collect(),
     }
 }
 
@@ -215,6 +238,12 @@ impl From<StageBase> for StageDocument {
         let StageBase { stage, line, image, below } = stage;
         let (base, unknown) = (image.as_ref().ok().cloned(), image.err());
         Self { stage, line: line as u64, base, unknown, below }
+    }
+}
+
+impl From<&Note> for NoteDocument {
+    fn from(note: &Note) -> Self {
+        Self { line: note.line as u64, what: note.what.clone(), look: note.kind == NoteKind::Look }
     }
 }
 
