@@ -87,6 +87,9 @@ fn help_names_every_command() {
                    [alias: i]
       diff         What two images share, and what differs: layers, files, packages, configuration
                    [alias: d]
+      recommend    Slimmer base images: whether the application still runs on them, what is gained, what
+                   to change [alias: r]
+      start        How long a cold start takes: predicted, or with --measure really done
       ls           The merged tree, or what is at and below a path of it
       cat          One file of the merged tree
       serve        A read-only registry over OCI layouts and archives, for a room without a network

@@ -52,9 +52,11 @@ fn essence(mut document: Value) -> Value {
     let image = document["image"].as_object_mut().unwrap();
     ["reference", "digest", "media_type", "config_digest"].iter().for_each(|key| drop(image.remove(*key)));
     document["totals"].as_object_mut().unwrap().remove("stored_bytes");
+    // Which images are known to be under it depends on what was seen before.
+    document.as_object_mut().unwrap().remove("base");
     for layer in document["layers"].as_array_mut().unwrap() {
         let layer = layer.as_object_mut().unwrap();
-        ["digest", "media_type", "stored_bytes"].iter().for_each(|key| drop(layer.remove(*key)));
+        ["digest", "media_type", "stored_bytes", "base"].iter().for_each(|key| drop(layer.remove(*key)));
     }
     for path in document["waste"]["paths"].as_array_mut().unwrap() {
         path.as_object_mut().unwrap().remove("download_bytes_estimate");

@@ -18,6 +18,7 @@ mod hostile;
 mod layering;
 mod properties;
 mod readme;
+mod recommend;
 mod registry;
 mod registry_real;
 mod registry_trouble;

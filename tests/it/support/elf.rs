@@ -69,7 +69,7 @@ impl File {
     /// `Elf64_Verneed` and `Elf64_Verdef`, each with what hangs on it.
     fn versions(&mut self, requires: &[String], provides: &[String], soname: &str) {
         for (at, one) in requires.iter().enumerate() {
-            let (library, version) = one.split_once(':').expect("LIBRARY:VERSION");
+            let (library, version) = one.split_once(':').unwrap();
             let (library, name) = (self.name(library) as u32, self.name(version) as u32);
             let next = if at + 1 < requires.len() { 32_u32 } else { 0 };
             self.needs.extend([1_u16, 1].iter().flat_map(|half| half.to_le_bytes()));

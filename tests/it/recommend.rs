@@ -1,0 +1,91 @@
+//! `recommend`: the base that is found, and what is said of those that could take its place.
+
+use serde_json::Value;
+
+use crate::support::Sandbox;
+
+/// Bases as a layout has them, and an application on the full one. Its programs are real ELF files that need the libraries
+/// of the base.
+const IMAGES: &str = r#"
+tree system
+  file /bin/sh 755 elf="interp=/lib64/ld-linux-x86-64.so.2 needed=libc.so.6"
+  file /lib64/ld-linux-x86-64.so.2 755 elf="soname=ld-linux-x86-64.so.2"
+  file /lib/x86_64-linux-gnu/libc.so.6 755 elf="soname=libc.so.6 provides=GLIBC_2.34"
+  file /etc/os-release "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian 12\"\n"
+image tool:1 linux/amd64
+layer full
+  include system
+  file /usr/lib/x86_64-linux-gnu/libextra.so.1 755 elf="soname=libextra.so.1"
+  file /usr/share/doc/manual size=200k
+image tool:1-slim linux/amd64
+layer slim
+  include system
+image tool:2-slim linux/amd64
+layer other
+  include system
+image app:plain linux/amd64
+from tool:1
+layer "COPY app /app"
+  file /app/run 755 elf="interp=/lib64/ld-linux-x86-64.so.2 needed=libc.so.6 requires=libc.so.6:GLIBC_2.34"
+entrypoint ["/app/run"]
+image app:linked linux/amd64
+from tool:1
+layer "COPY app /app"
+  file /app/run 755 elf="interp=/lib64/ld-linux-x86-64.so.2 needed=libextra.so.1,libc.so.6"
+entrypoint ["/app/run"]
+"#;
+
+fn recommended(image: &str) -> Value {
+    let sandbox = Sandbox::new();
+    let layout = sandbox.oci(IMAGES);
+    let text = sandbox.ok([
+        "recommend",
+        "--offline",
+        "--format",
+        "json",
+        &format!("{layout}:{image}"),
+        "--from",
+        &format!("{layout}:1"),
+    ]);
+    serde_json::from_str(&sandbox.filter(&text)).unwrap()
+}
+
+/// The only candidate: another version is none.
+fn candidate(document: &Value) -> &Value {
+    let all = document["candidates"].as_array().unwrap();
+    assert_eq!(all.len(), 1, "{document:#}");
+    assert!(all[0]["reference"].as_str().unwrap().ends_with(":1-slim"));
+    &all[0]
+}
+
+#[test]
+fn a_slimmer_base_that_has_all_it_needs_works() {
+    let document = recommended("plain");
+    assert_eq!(document["base"]["confidence"], "proven");
+    assert_eq!(document["base"]["layers"], 1);
+    assert!(document["base"]["reference"].as_str().unwrap().ends_with(":1"));
+    let candidate = candidate(&document);
+    assert_eq!(candidate["verdict"], "works", "{candidate:#}");
+    assert_eq!(document["recommended"], candidate["reference"]);
+    assert!(candidate["saved"]["file_bytes"].as_i64().unwrap() > 200_000);
+}
+
+#[test]
+fn a_library_that_only_the_full_base_has_breaks() {
+    let document = recommended("linked");
+    let candidate = candidate(&document);
+    assert_eq!(candidate["verdict"], "breaks", "{candidate:#}");
+    assert_eq!(document["recommended"], Value::Null);
+    let reason = &candidate["reasons"][0];
+    assert_eq!(reason["needed_by"], "/app/run");
+    assert!(reason["missing"].as_str().unwrap().contains("libextra.so.1"), "{reason:#}");
+}
+
+#[test]
+fn what_is_said_to_be_the_base_must_be_under_the_image() {
+    let sandbox = Sandbox::new();
+    let layout = sandbox.oci(IMAGES);
+    let told =
+        sandbox.fails(["recommend", "--offline", &format!("{layout}:plain"), "--from", &format!("{layout}:2-slim")]);
+    assert!(told.contains("is not under"), "{told}");
+}
