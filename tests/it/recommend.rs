@@ -9,13 +9,14 @@ use crate::support::Sandbox;
 const IMAGES: &str = r#"
 tree system
   file /bin/sh 755 elf="interp=/lib64/ld-linux-x86-64.so.2 needed=libc.so.6"
-  file /lib64/ld-linux-x86-64.so.2 755 elf="soname=ld-linux-x86-64.so.2"
+  file /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 755 elf="soname=ld-linux-x86-64.so.2"
+  link /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
   file /lib/x86_64-linux-gnu/libc.so.6 755 elf="soname=libc.so.6 provides=GLIBC_2.34"
   file /etc/os-release "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian 12\"\n"
 image tool:1 linux/amd64
 layer full
   include system
-  file /usr/lib/x86_64-linux-gnu/libextra.so.1 755 elf="soname=libextra.so.1"
+  file /lib/x86_64-linux-gnu/libextra.so.1 755 elf="soname=libextra.so.1"
   file /usr/share/doc/manual size=200k
 image tool:1-slim linux/amd64
 layer slim

@@ -37,6 +37,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
         }
         let before = facts.old.file(&file.entry.path).map(|before| old.problems(&before)).unwrap_or_default();
         let broken = before.iter().any(|problem| problem.verdict == Verdict::Breaks);
+        if broken && new.started.iter().any(|started| started.path == file.path) {
+            // It runs where it is, so there is something that was not seen.
+            let what = "how the program that it starts finds its libraries is not understood";
+            found.push(Problem::new(Verdict::Undecided, "program", what).of(&file.path));
+        }
         for mut problem in news(&before, problems) {
             if broken {
                 // It could not be loaded before either, as far as that can be told.
