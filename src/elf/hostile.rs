@@ -8,7 +8,7 @@ const HELLO: &[u8] = include_bytes!("../../fixtures/elf/hello");
 const GREET: &[u8] = include_bytes!("../../fixtures/elf/libgreet.so.2");
 
 fn collected(bytes: &[u8]) -> Option<Loadable> {
-    let mut collector = Collector::new(bytes.len() as u64);
+    let mut collector = Collector::new(bytes.len() as u64, false);
     bytes.chunks(999).for_each(|piece| collector.data(piece));
     collector.finish()
 }

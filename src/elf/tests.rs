@@ -1,6 +1,6 @@
 //! Real files, made by `fixtures/elf/build`.
 
-use super::{Collector, Elf, Loadable, Names, WHOLE, hash};
+use super::{Collector, Elf, Loadable, MOST, Names, hash};
 
 const HELLO: &[u8] = include_bytes!("../../fixtures/elf/hello");
 const LAZY: &[u8] = include_bytes!("../../fixtures/elf/hello-lazy");
@@ -9,7 +9,7 @@ const GREET: &[u8] = include_bytes!("../../fixtures/elf/libgreet.so.2");
 const MODULE: &[u8] = include_bytes!("../../fixtures/elf/module.so");
 
 fn collected(bytes: &[u8], piece: usize) -> Option<Loadable> {
-    let mut collector = Collector::new(bytes.len() as u64);
+    let mut collector = Collector::new(bytes.len() as u64, false);
     bytes.chunks(piece).for_each(|piece| collector.data(piece));
     collector.finish()
 }
@@ -76,42 +76,45 @@ fn pieces_of_any_length_give_the_same() {
     }
 }
 
-/// A library, its dynamic section and all that leads to it moved behind the bytes that are kept whole, as tools do that
-/// append what they change.
-fn appended(gap: usize) -> Vec<u8> {
+/// A library moved behind a gap, as tools do that append what they change; its headers stay at the beginning.
+fn appended(gap: usize, flags: u8) -> Vec<u8> {
     let mut bytes = GREET.to_vec();
     bytes.resize(gap, 0);
-    let start = bytes.len() as u64;
     bytes.extend_from_slice(GREET);
-    for header in 0..u16::from_le_bytes([bytes[56], bytes[57]]) as usize {
-        let at = 64 + 56 * header + 8;
-        let offset = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) + start;
-        bytes[at..at + 8].copy_from_slice(&offset.to_le_bytes());
+    for header in 0..usize::from(bytes[56]) {
+        let at = 64 + 56 * header;
+        let offset = u64::from_le_bytes(bytes[at + 8..at + 16].try_into().unwrap()) + gap as u64;
+        bytes[at + 8..at + 16].copy_from_slice(&offset.to_le_bytes());
+        bytes[at + 4] = flags;
     }
     bytes
 }
 
 #[test]
 fn of_a_large_file_what_headers_name_is_kept() {
-    let expected = read(GREET);
-    for (gap, tail) in [(WHOLE as usize - 100, 0), (WHOLE as usize + 100, 0), (3 << 23, 5 << 20)] {
-        let mut bytes = appended(gap);
-        bytes.resize(bytes.len() + tail, 0);
-        assert_eq!(collected(&bytes, 100_000), Some(Loadable::Elf(Box::new(expected.clone()))), "{gap} {tail}");
+    let expected = Some(Loadable::Elf(Box::new(read(GREET))));
+    for (gap, behind) in [(600 << 10, 0), (MOST as usize - 100, 0), (3 << 23, 5 << 20)] {
+        let mut bytes = appended(gap, 6);
+        bytes.resize(bytes.len() + behind, 0);
+        assert_eq!(collected(&bytes, 100_000), expected, "{gap} {behind}");
+        assert_eq!(collected(&bytes, usize::MAX), expected, "{gap} {behind}");
     }
 }
 
 #[test]
 fn what_was_not_kept_is_said() {
-    // The one segment is now too large to be kept, and its end, where all of it was, is not the file's end.
-    let mut bytes = appended(3 << 23);
-    bytes.resize(bytes.len() + (30 << 20), 0);
-    let sizes = (0..bytes[56] as usize).map(|header| 64 + 56 * header);
-    for at in sizes.filter(|at| bytes[*at] == 1).collect::<Vec<_>>() {
-        bytes[at + 32..at + 40].copy_from_slice(&(20_u64 << 20).to_le_bytes());
-    }
-    let Some(Loadable::Unread(why)) = collected(&bytes, 100_000) else { panic!("it can't be read") };
+    let Some(Loadable::Unread(why)) = collected(&appended(600 << 10, 5), 100_000) else { panic!("it can't be read") };
     assert_eq!(&*why, "its table of names lies outside of what is read of it");
+}
+
+#[test]
+fn headers_at_the_end_are_found() {
+    let mut bytes = GREET.to_vec();
+    bytes.resize(1 << 20, 0);
+    let headers = bytes[64..64 + 56 * usize::from(bytes[56])].to_vec();
+    bytes[32..40].copy_from_slice(&(1_u64 << 20).to_le_bytes());
+    bytes.extend(headers);
+    assert_eq!(collected(&bytes, 5000), Some(Loadable::Elf(Box::new(read(GREET)))));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Whether a program starts, and whether a library can be loaded into it: loader, libraries, versions, symbols.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::Verdict;
@@ -22,6 +22,8 @@ pub(super) struct Processes<'w> {
     owners: &'w Owners,
     loaders: RefCell<HashMap<LayerPath, Option<Rc<Loader<'w>>>>>,
     started: RefCell<HashMap<LayerPath, Option<Process<'w>>>>,
+    /// Files that a program, or a module in one, maps.
+    mapped: RefCell<HashSet<LayerPath>>,
 }
 
 /// A program with all it needs, as far as it is found.
@@ -33,7 +35,7 @@ pub(super) struct Process<'w> {
 
 impl<'w> Processes<'w> {
     pub(super) fn new(world: World<'w>, owners: &'w Owners) -> Self {
-        Self { world, owners, loaders: RefCell::default(), started: RefCell::default() }
+        Self { world, owners, loaders: RefCell::default(), started: RefCell::default(), mapped: RefCell::default() }
     }
 
     /// The loader at a path.
@@ -57,6 +59,15 @@ impl<'w> Processes<'w> {
         process
     }
 
+    /// Whether a file that was checked maps another.
+    pub(super) fn maps(&self, path: &LayerPath) -> bool {
+        self.mapped.borrow().contains(path)
+    }
+
+    fn note(&self, mapped: &Mapped<'w>) {
+        self.mapped.borrow_mut().extend(mapped.objects.iter().map(|object| object.path.clone()));
+    }
+
     /// What keeps a program from starting.
     pub(super) fn program(&self, program: &Found<'w>) -> Vec<Problem> {
         let elf = match program.loadable {
@@ -68,6 +79,7 @@ impl<'w> Processes<'w> {
         let Some(interpreter) = elf.interpreter.as_deref().map(LayerPath::clean) else { return Vec::new() };
         match self.process(program, elf) {
             Some(process) => {
+                self.note(&process.mapped);
                 let mut problems = self.preloads(&process, program);
                 let all = 0..process.mapped.objects.len();
                 problems.extend(self.problems(&process.loader, &process.mapped, all, &program.path, elf.bind_now));
@@ -94,6 +106,9 @@ impl<'w> Processes<'w> {
         }
         let before = mapped.objects.len();
         let at = loader.load(&mut mapped, file, elf);
+        if matches!(host, Host::Process(..)) {
+            self.note(&mapped);
+        }
         self.problems(&loader, &mapped, at.min(before)..mapped.objects.len(), &file.path, now)
     }
 
