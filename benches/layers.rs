@@ -79,6 +79,7 @@ fn layer(entries: Vec<Entry>) -> Arc<LayerIndex> {
         captured,
         packages: Vec::new(),
         loadables: Vec::new(),
+        imports: Vec::new(),
         notes,
     };
     Arc::new(index)

@@ -16,11 +16,15 @@
 //! | [`source`] | images from registries, layouts, archives, engines: documents verified, blobs as plain `Read`s |
 //! | [`blob`] | a layer's bytes: decoded, hashed, checked, drained to the end |
 //! | [`pkgdb`] | readers of package databases |
+//! | [`dockerfile`] | a Dockerfile's stages, what they make of a base's config, and the change to another base |
+//! | [`compose`] | a compose file's services |
 //! | [`elf`] | what a program or library needs and offers |
 //! | [`index`] | a layer's tar as one table, and the cache of tables |
 //! | [`tree`] | the union of an image's layers, and what became of every file |
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
 //! | [`scan`] | source → cache or index → tree, layers side by side |
+//! | [`recommend`] | the base under an image, slimmer ones, and what each would mean |
+//! | [`measure`] | pulling and starting images for real, timed |
 //! | [`report`] | documents, and the forms that they are written in |
 //! | [`serve`] | the read-only registry |
 //! | [`cli`] | arguments, what they mean, one file for each command |
@@ -30,10 +34,14 @@
 pub mod analyze;
 pub mod blob;
 pub mod cli;
+pub mod compose;
+pub mod dockerfile;
 pub mod elf;
 pub mod index;
+pub mod measure;
 pub mod model;
 pub mod pkgdb;
+pub mod recommend;
 pub mod report;
 pub mod scan;
 pub mod serve;

@@ -31,6 +31,11 @@ impl Scanned {
     pub fn subject(&self) -> Subject<'_> {
         Subject { image: &self.image, tree: &self.tree }
     }
+
+    /// What its builder attests of its provenance; nothing where its source was not to be asked.
+    pub fn statements(&self) -> Result<Vec<Vec<u8>>, SourceError> {
+        self.source.as_ref().map_or(Ok(Vec::new()), |source| source.statements(&self.image.manifest))
+    }
 }
 
 /// How to scan.
@@ -58,12 +63,8 @@ pub enum ScanEvent<'a> {
     Resolved {
         /// The image.
         image: usize,
-        /// Its full name.
-        reference: &'a str,
-        /// How many layers it has.
-        layers: usize,
-        /// Bytes of their blobs.
-        bytes: u64,
+        /// They.
+        manifest: &'a Manifest,
     },
     /// A layer is being read.
     Started {
@@ -154,11 +155,16 @@ pub enum ScanError {
 pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Result<Vec<Scanned>, ScanError> {
     let found = in_parallel(refs, |_, reference| find(reference, options))?;
     for (image, (manifest, _)) in found.iter().enumerate() {
-        let bytes = manifest.layers.iter().map(|layer| layer.size).sum();
-        on_event(ScanEvent::Resolved { image, reference: &manifest.reference, layers: manifest.layers.len(), bytes });
+        on_event(ScanEvent::Resolved { image, manifest });
     }
     let indexes = Reading { found: &found, options, on_event, stop: Arc::default() }.layers()?;
     Ok(found.into_iter().map(|(manifest, source)| assemble(manifest, source, &indexes)).collect())
+}
+
+/// The documents of images, nothing of their layers. An image that can't be had spoils nothing for the others.
+pub fn documents(refs: &[ImageRef], options: &Options) -> Vec<Result<Manifest, ScanError>> {
+    let found = in_parallel(refs, |_, reference| Ok::<_, std::convert::Infallible>(find(reference, options)));
+    found.unwrap_or_default().into_iter().map(|found| found.map(|(manifest, _)| manifest)).collect()
 }
 
 type Found = (Manifest, Option<Arc<dyn Source>>);

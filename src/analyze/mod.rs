@@ -3,6 +3,7 @@
 //! Paths and strings are raw, as the image has them: escaping is the report's work. Lists are sorted, so that the
 //! same image always gives the same answer.
 
+mod base;
 pub mod compat;
 pub mod diff;
 mod dive;
@@ -11,6 +12,7 @@ pub mod finding;
 mod instruction;
 mod packages;
 mod share;
+pub mod startup;
 mod stat;
 #[cfg(test)]
 mod testing;
@@ -20,6 +22,7 @@ mod waste;
 use crate::model::Image;
 use crate::tree::Tree;
 
+pub use base::{Base, Claim, Confidence, Evidence, EvidenceKind, claims, layers_by_history, shared_layers};
 pub use dive::{Dive, dive};
 pub use duplicate::{Copy, DuplicateGroup, Duplicates, Spread, duplicates};
 pub use instruction::instruction;

@@ -57,6 +57,7 @@ impl Fixture {
             config: Default::default(),
             annotations: Default::default(),
             layers: Vec::new(),
+            attestation: None,
         };
         let image = Image { manifest, layers: described.collect() };
         Self { image, tree: Tree::new(tables.into_iter().map(Arc::new).collect()) }
@@ -86,6 +87,7 @@ pub(super) fn layer(text: &str) -> LayerIndex {
         captured,
         packages: Vec::new(),
         loadables,
+        imports: Vec::new(),
         notes: Vec::new(),
     }
 }

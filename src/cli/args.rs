@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use super::start::{NetworkArgs, StartArgs};
+
 /// Reads container images layer by layer, and tells where their bytes go
 ///
 /// Reads container images straight from a registry, layer by layer, and tells where their bytes go: which of them are
@@ -42,6 +44,11 @@ pub(super) enum Command {
     /// What two images share, and what differs: layers, files, packages, configuration
     #[command(visible_alias = "d")]
     Diff(DiffArgs),
+    /// Slimmer base images: whether the application still runs on them, what is gained, what to change
+    #[command(visible_alias = "r")]
+    Recommend(RecommendArgs),
+    /// How long a cold start takes: predicted, or with --measure really done
+    Start(StartArgs),
     /// The merged tree, or what is at and below a path of it
     Ls(LsArgs),
     /// One file of the merged tree
@@ -206,9 +213,63 @@ pub(super) struct DiffArgs {
     #[command(flatten)]
     pub(super) filter: FilterArgs,
     #[command(flatten)]
+    pub(super) network: NetworkArgs,
+    #[command(flatten)]
     pub(super) report: ReportArgs,
     #[command(flatten)]
     pub(super) images: ImageArgs,
+}
+
+/// `recommend`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct RecommendArgs {
+    /// The built image
+    #[arg(required_unless_present = "dockerfile")]
+    pub(super) image: Option<String>,
+    #[command(flatten)]
+    pub(super) dockerfile: DockerfileArgs,
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
+    /// An image whose layers are on the host already (may be repeated)
+    #[arg(long, value_name = "IMAGE", help_heading = "Network")]
+    pub(super) have: Vec<String>,
+    /// The base under it, if it is known; else it is found
+    #[arg(long, value_name = "IMAGE", help_heading = "Bases")]
+    pub(super) from: Option<String>,
+    /// Look at this base, whatever else is found (may be repeated)
+    #[arg(long = "candidate", value_name = "IMAGE", help_heading = "Bases")]
+    pub(super) candidates: Vec<String>,
+    /// How many of the bases that are found are read to their ends
+    #[arg(long, value_name = "N", default_value_t = 3, help_heading = "Bases")]
+    pub(super) deep: usize,
+    /// Add to the catalogue of images (may be repeated)
+    #[arg(long, value_name = "FILE", help_heading = "Bases")]
+    pub(super) catalog: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) report: ReportArgs,
+    #[command(flatten)]
+    pub(super) images: ImageArgs,
+}
+
+/// A Dockerfile, and how it is built.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Dockerfile")]
+pub(super) struct DockerfileArgs {
+    /// How the image is built; without IMAGE, what can be told from it and from the base that it names
+    #[arg(id = "dockerfile", long = "dockerfile", value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// The stage that is built [default: the last]
+    #[arg(long, value_name = "STAGE", requires = "dockerfile")]
+    pub(super) target: Option<String>,
+    /// Print the change to the best base that works as a unified diff, in place of the report
+    #[arg(long, requires = "dockerfile", conflicts_with = "write")]
+    pub(super) patch: bool,
+    /// Make that change
+    #[arg(long, requires = "dockerfile")]
+    pub(super) write: bool,
+    /// A value of an ARG, as for `docker build` (may be repeated)
+    #[arg(long = "build-arg", value_name = "NAME=VALUE", requires = "dockerfile")]
+    pub(super) build_args: Vec<String>,
 }
 
 /// `ls`.

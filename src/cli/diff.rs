@@ -5,7 +5,7 @@ use anyhow::bail;
 use super::args::{DiffArgs, GlobalArgs};
 use super::filter::Filter;
 use super::output::emit;
-use super::{Verdict, settings};
+use super::{Verdict, settings, start};
 use crate::analyze::diff;
 use crate::report::{self, document};
 
@@ -20,7 +20,8 @@ pub(super) fn run(args: &DiffArgs, global: &GlobalArgs) -> anyhow::Result<Verdic
     let [a, b] = scanned.as_slice() else { bail!("two images were to be read, not {}", scanned.len()) };
     let filter = diff::Filter { wanted: &|path| filter.wants(path), times: args.times };
     let directories = report.top.unwrap_or(DIRECTORIES);
-    let document = document::diff(a.subject(), b.subject(), &filter, report.top(), directories);
+    let document =
+        document::diff(a.subject(), b.subject(), &filter, &start::usual(&args.network), report.top(), directories);
     let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
     emit(report.output.output.as_deref(), write)?;
     Ok(if args.exit_code && !document.is_empty() { Verdict::GateFailed } else { Verdict::Done })

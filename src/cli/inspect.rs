@@ -1,18 +1,24 @@
 //! `layerscope inspect IMAGE`.
 
+use anyhow::Context;
+
 use super::args::{GlobalArgs, InspectArgs};
 use super::output::emit;
 use super::{Verdict, settings};
+use crate::recommend::{Catalog, Finder};
 use crate::report::{self, document};
 
-/// Reads the image, and reports.
+/// Reads the image, and reports. Its base is looked for without asking a registry for anything more.
 pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
     let report = &args.report;
-    let scanned = settings::scan(&[&args.image], &args.images, global, false)?;
-    for scanned in &scanned {
-        let document = document::inspect(scanned.subject(), report.top());
-        let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
-        emit(report.output.output.as_deref(), write)?;
-    }
+    let refs = settings::locate(&[&args.image], &args.images)?;
+    let catalog = Catalog::shipped()?;
+    let document = settings::with_scanner(&args.images, global, false, |scanner| {
+        let scanned = scanner.scan(&refs)?.pop().context("no image")?;
+        let base = Finder { scanner, catalog: &catalog, ask: false }.find(&scanned, None)?;
+        Ok(document::inspect(scanned.subject(), &base, report.top()))
+    })?;
+    let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
+    emit(report.output.output.as_deref(), write)?;
     Ok(Verdict::Done)
 }

@@ -7,12 +7,15 @@ mod completions;
 mod diff;
 mod filter;
 mod inspect;
+mod interrupt;
 mod ls;
 mod man;
 mod output;
 mod progress;
+mod recommend;
 mod serve;
 mod settings;
+mod start;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -54,6 +57,8 @@ fn run(args: &Args) -> anyhow::Result<Verdict> {
     match &args.command {
         Command::Inspect(args) => inspect::run(args, global),
         Command::Diff(args) => diff::run(args, global),
+        Command::Recommend(args) => recommend::run(args, global),
+        Command::Start(args) => start::run(args, global),
         Command::Ls(args) => ls::run(args, global),
         Command::Cat(args) => cat::run(args, global),
         Command::Serve(args) => serve::run(args, global),

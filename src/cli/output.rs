@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::interrupt::on_interrupt;
+
 /// The status of a program that SIGINT ended: 128 and the signal's number.
 const INTERRUPTED: i32 = 130;
 
@@ -49,11 +51,10 @@ fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
 
 /// Ctrl-C, or a request to end, removes the file before it ends the program, with the status that shells expect.
 fn remove_when_interrupted(file: PathBuf) {
-    let end = move || {
+    on_interrupt(move || {
         std::fs::remove_file(&file).ok();
         std::process::exit(INTERRUPTED);
-    };
-    ctrlc::set_handler(end).unwrap_or_else(|error| tracing::warn!("Ctrl-C may leave a file behind: {error}"));
+    });
 }
 
 /// What a file of the user's gets, less what the umask takes.

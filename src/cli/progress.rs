@@ -70,7 +70,7 @@ fn bar() -> ProgressBar {
 /// The bar's length is what is really read: layers that are known are not.
 fn advance(bar: &ProgressBar, event: &ScanEvent<'_>) {
     match event {
-        ScanEvent::Resolved { reference, .. } => bar.set_message(escape(reference)),
+        ScanEvent::Resolved { manifest, .. } => bar.set_message(escape(&manifest.reference)),
         ScanEvent::Started { bytes, .. } => bar.inc_length(*bytes),
         ScanEvent::Read { bytes, .. } => bar.inc(*bytes),
         ScanEvent::Done { .. } | ScanEvent::CacheFailed { .. } => {}
@@ -79,8 +79,9 @@ fn advance(bar: &ProgressBar, event: &ScanEvent<'_>) {
 
 fn say(event: &ScanEvent<'_>) {
     let line = match event {
-        ScanEvent::Resolved { reference, layers, bytes: size, .. } => {
-            format!("{}: {layers} layers, {}", escape(reference), bytes(*size))
+        ScanEvent::Resolved { manifest, .. } => {
+            let (layers, size) = (manifest.layers.len(), manifest.layers.iter().map(|layer| layer.size).sum());
+            format!("{}: {layers} layers, {}", escape(&manifest.reference), bytes(size))
         }
         ScanEvent::Started { layer, digest, bytes: size, .. } => {
             format!("layer {layer} ({}): reading {}", digest.short(), bytes(*size))

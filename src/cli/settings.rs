@@ -1,5 +1,6 @@
 //! What the arguments mean, with the environment and standard input taken into account.
 
+use std::collections::HashSet;
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -10,10 +11,11 @@ use super::args::{FormatArg, GlobalArgs, ImageArgs, ListFormatArg, ReportArgs, V
 use super::progress::Progress;
 use crate::blob::Verify;
 use crate::index::Cache;
-use crate::model::{ImageRef, Platform};
+use crate::model::{Digest, ImageRef, Manifest, Platform};
+use crate::recommend::Scanner;
 use crate::report::document::Top;
 use crate::report::{Format, Look};
-use crate::scan::{self, Scanned};
+use crate::scan::{self, ScanEvent, Scanned};
 use crate::source::{self, Credentials};
 
 /// Rows of a list in a table, unless told.
@@ -28,25 +30,56 @@ pub(super) fn scan(
     global: &GlobalArgs,
     sha256: bool,
 ) -> anyhow::Result<Vec<Scanned>> {
+    let refs = locate(names, args)?;
+    with_scanner(args, global, sha256, |scanner| Ok(scanner.scan(&refs)?))
+}
+
+/// What names mean. All that a run is given go through here together: standard input can be read once.
+pub(super) fn locate(names: &[&str], args: &ImageArgs) -> anyhow::Result<Vec<ImageRef>> {
     let refs = names.iter().map(|name| source::locate(name)).collect::<Result<Vec<_>, _>>()?;
     let from_stdin = refs.iter().filter(|reference| matches!(reference, ImageRef::Stdin)).count();
     if from_stdin + usize::from(args.password_stdin) > 1 {
         bail!("standard input can be read once: as one image, or as the password");
     }
+    Ok(refs)
+}
+
+/// Calls `work` with what reads images, and shows what it is at.
+pub(super) fn with_scanner<T>(
+    args: &ImageArgs,
+    global: &GlobalArgs,
+    sha256: bool,
+    work: impl FnOnce(Scanner<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let options = options(args, sha256)?;
     let progress = Progress::new(global);
-    let scanned = scan::scan(&refs, &options, &|event| progress.on(&event));
+    let wanted = args.platform.as_ref().map(|_| &options.platform);
+    let on_event = |event: ScanEvent<'_>| {
+        if let (ScanEvent::Resolved { manifest, .. }, Some(wanted)) = (&event, wanted) {
+            warn_of_another(wanted, manifest);
+        }
+        progress.on(&event);
+    };
+    let done = work(Scanner { options: &options, on_event: &on_event });
     progress.end();
-    let scanned = scanned?;
-    if args.platform.is_some() {
-        scanned.iter().for_each(|scanned| warn_of_another(&options.platform, scanned));
-    }
-    Ok(scanned)
+    done
+}
+
+/// Finds images together, and reads no layer of them.
+pub(super) fn resolve(names: &[&str], args: &ImageArgs) -> anyhow::Result<Vec<Manifest>> {
+    let refs = locate(names, args)?;
+    Ok(scan::documents(&refs, &options(args, false)?).into_iter().collect::<Result<_, _>>()?)
+}
+
+/// The blobs of images' layers, which are on a host that has these images.
+pub(super) fn layers_of(names: &[String], args: &ImageArgs) -> anyhow::Result<HashSet<Digest>> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let manifests = resolve(&names, args).context("--have")?;
+    Ok(manifests.iter().flat_map(|manifest| manifest.layers.iter().map(|layer| layer.digest)).collect())
 }
 
 /// A name that leads to one image alone gives that image, whatever it runs on.
-fn warn_of_another(wanted: &Platform, scanned: &Scanned) {
-    let manifest = &scanned.image.manifest;
+fn warn_of_another(wanted: &Platform, manifest: &Manifest) {
     let own = manifest.config.platform();
     if own.serves(wanted).is_none() {
         tracing::warn!("{} is one image alone, for {own}: it is taken in place of {wanted}", manifest.reference);

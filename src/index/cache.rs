@@ -15,7 +15,10 @@ use super::LayerIndex;
 use crate::model::{Digest, Manifest, Platform};
 
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
-const VERSION: &str = "v4";
+const VERSION: &str = "v5";
+
+/// Documents of images that are looked through for one that is under another.
+const MOST_KNOWN: usize = 10_000;
 
 /// What the names of files begin with that are being written.
 const UNFINISHED: &str = ".unfinished-";
@@ -88,6 +91,15 @@ impl Cache {
         let path = self.manifest_path(reference, platform);
         let manifest: Manifest = serde_json::from_slice(&read_checked(&path)?).ok()?;
         (manifest.reference == reference).then_some(manifest)
+    }
+
+    /// The documents of every image that was resolved before, in order of name.
+    pub fn manifests(&self) -> Vec<Manifest> {
+        let files = std::fs::read_dir(self.folder(Kind::Manifest)).into_iter().flatten().flatten().take(MOST_KNOWN);
+        let read = files.filter_map(|file| serde_json::from_slice(&read_checked(&file.path())?).ok());
+        let mut known: Vec<Manifest> = read.collect();
+        known.sort_by(|a, b| a.reference.cmp(&b.reference));
+        known
     }
 
     /// Keeps the documents of an image.

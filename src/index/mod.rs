@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::blob::{self, BlobError, Claims, Pool, Verify};
 use crate::elf::Loadable;
 use crate::model::{DiffId, Digest, Entry};
-use crate::pkgdb::Package;
+use crate::pkgdb::{Import, Package};
 
 use rows::RowBuilder;
 use tar::TarError;
@@ -40,6 +40,8 @@ pub struct LayerIndex {
     pub packages: Vec<(u32, Vec<Package>)>,
     /// What is started or loaded: files of ELF's form, and scripts that someone may run; by row, in order of rows.
     pub loadables: Vec<(u32, Loadable)>,
+    /// What its Python source imports, by row, in order of rows; `None` where there was no room to keep it.
+    pub imports: Vec<(u32, Option<Vec<Import>>)>,
     /// Oddities that were met, for findings.
     pub notes: Vec<Note>,
 }
@@ -83,6 +85,12 @@ impl LayerIndex {
     pub fn captured(&self, row: u32) -> Option<&[u8]> {
         let at = self.captured.binary_search_by_key(&row, |(row, _)| *row).ok()?;
         Some(&self.captured[at].1)
+    }
+
+    /// What a row imports, if it is Python source: the inner `None` where that was not kept.
+    pub fn imports(&self, row: u32) -> Option<Option<&[Import]>> {
+        let at = self.imports.binary_search_by_key(&row, |(row, _)| *row).ok()?;
+        Some(self.imports[at].1.as_deref())
     }
 
     /// What a row is when it is started or loaded; `None` if it is neither ELF nor a script that someone may run.

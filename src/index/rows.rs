@@ -12,7 +12,7 @@ use super::{LayerIndex, Note};
 use crate::blob::{Chunk, Facts, Stage};
 use crate::elf::Loadable;
 use crate::model::{ContentId, Digest, Entry, EntryKind, LayerPath, Meta};
-use crate::pkgdb::Package;
+use crate::pkgdb::{Import, ImportScanner, Package};
 
 /// Linux's PATH_MAX; what is longer cannot be unpacked anywhere.
 const MAX_PATH: usize = 4096;
@@ -59,12 +59,23 @@ impl RowBuilder {
             Some(error) => return Err(error),
             None => self.reader.finish()?,
         };
-        let Rows { entries, captured, packages, loadables, mut notes, .. } = self.rows;
+        let Rows { entries, captured, packages, loadables, imports, mut notes, .. } = self.rows;
         if after_end > 0 {
             notes.push(Note::BytesAfterEnd { bytes: after_end });
         }
         let Facts { digest, stored_bytes, diff_id, tar_bytes } = *facts;
-        Ok(LayerIndex { digest, stored_bytes, diff_id, tar_bytes, entries, captured, packages, loadables, notes })
+        Ok(LayerIndex {
+            digest,
+            stored_bytes,
+            diff_id,
+            tar_bytes,
+            entries,
+            captured,
+            packages,
+            loadables,
+            imports,
+            notes,
+        })
     }
 }
 
@@ -85,6 +96,7 @@ struct Rows {
     captured_bytes: u64,
     packages: Vec<(u32, Vec<Package>)>,
     loadables: Vec<(u32, Loadable)>,
+    imports: Vec<(u32, Option<Vec<Import>>)>,
     unreadable: usize,
     notes: Vec<Note>,
     room: Room,
@@ -128,6 +140,7 @@ struct OpenFile {
     content: blake3::Hasher,
     sha256: Option<Sha256>,
     capture: Capture,
+    imports: Option<ImportScanner>,
 }
 
 impl Visitor for Rows {
@@ -156,6 +169,9 @@ impl Visitor for Rows {
             hasher.update(bytes);
         }
         file.capture.data(bytes);
+        if file.imports.as_mut().is_some_and(|scanner| !scanner.data(bytes)) {
+            file.imports = None;
+        }
     }
 
     fn hole(&mut self, len: u64) {
@@ -188,6 +204,9 @@ impl Visitor for Rows {
         if let Some(loadable) = kept.loadable {
             self.keep_loadable(row, loadable);
         }
+        if let Some(imports) = file.imports.and_then(ImportScanner::finish) {
+            self.keep_imports(row, imports);
+        }
     }
 }
 
@@ -212,6 +231,15 @@ impl Rows {
         } else {
             self.captured_bytes += bytes;
             self.loadables.push((row, loadable));
+        }
+    }
+
+    fn keep_imports(&mut self, row: u32, imports: Vec<Import>) {
+        let bytes: usize = imports.iter().map(|import| size_of::<Import>() + import.name.len()).sum();
+        let room = self.captured_bytes + bytes as u64 <= MAX_CAPTURED;
+        self.captured_bytes += if room { bytes as u64 } else { 0 };
+        if !room || !imports.is_empty() {
+            self.imports.push((row, room.then_some(imports)));
         }
     }
 
@@ -278,6 +306,7 @@ impl Rows {
         }
         let kind = EntryKind::File { size, apparent_size, content: ContentId([0; 32]), sha256: None };
         self.file = Some(OpenFile {
+            imports: if expand { ImportScanner::of(&path, header.mode) } else { None },
             capture: if expand { Capture::of(&path, apparent_size, header.mode) } else { Capture::too_sparse() },
             entry: Entry { path, kind, meta: meta(header), download_bytes: 0 },
             began: self.progress.stored_at(offset),

@@ -49,6 +49,9 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
     /// The layers, lowest first. A layer of an archive that does not say its size has the size of its member.
     pub layers: Vec<Descriptor>,
+    /// The manifest of what its builder attests of it, where its index lists one.
+    #[serde(default)]
+    pub attestation: Option<Descriptor>,
 }
 
 /// An image's config document.

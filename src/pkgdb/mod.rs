@@ -7,6 +7,7 @@
 mod apk;
 mod dpkg;
 mod golang;
+mod imports;
 mod npm;
 mod python;
 mod rpm;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::LayerPath;
 
 pub use golang::BuildInfoFinder;
+pub use imports::{Import, ImportScanner};
 pub use rust::rust_packages;
 
 /// All of Debian has less than half as many. A package takes more memory than the shortest text that names one.

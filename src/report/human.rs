@@ -58,6 +58,23 @@ pub(super) fn percent(fraction: f64) -> String {
     format!("{:.1}%", fraction * 100.0)
 }
 
+/// Seconds, as finely as they are worth: `0.08 s`, `4.1 s`, `127 s`.
+pub(super) fn seconds(seconds: f64) -> String {
+    match seconds.abs() {
+        size if size < 0.9995 => format!("{seconds:.2} s"),
+        size if size < 99.95 => format!("{seconds:.1} s"),
+        _ => format!("{seconds:.0} s"),
+    }
+}
+
+/// Bits a second: `50 Mbit/s`, `2.5 Gbit/s`.
+pub(super) fn rate(bits: f64) -> String {
+    let units = [(1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")];
+    let (size, unit) = units.into_iter().find(|(size, _)| bits >= *size).unwrap_or((1.0, "bit/s"));
+    let number = format!("{:.1}", bits / size);
+    format!("{} {unit}", number.strip_suffix(".0").unwrap_or(&number))
+}
+
 /// How much more `b` is than `a`: `-86.2%`, `+0.4%`; nothing where there is no `a`.
 pub(super) fn change(a: u64, b: u64) -> String {
     if a == 0 || a == b {
@@ -81,6 +98,12 @@ pub(super) fn time(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", of_day / 3_600, of_day / 60 % 60)
 }
 
+/// Today's date, `YYYY-MM-DD`, in UTC.
+pub fn today() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    time(now.as_secs().try_into().unwrap_or(i64::MAX)).split(' ').next().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +125,16 @@ mod tests {
             ("-1,234".into(), "0".into(), "1 file".into())
         );
         assert_eq!([change(200, 50), change(50, 51), change(0, 9), change(4, 4)], ["-75.0%", "+2.0%", "", ""]);
+    }
+
+    #[test]
+    fn seconds_and_rates_have_the_digits_that_matter() {
+        let shown = [0.0, 0.084, 0.999, 0.9996, 4.06, 99.94, 99.96, 127.4, -0.3].map(seconds);
+        assert_eq!(shown, ["0.00 s", "0.08 s", "1.00 s", "1.0 s", "4.1 s", "99.9 s", "100 s", "127 s", "-0.30 s"]);
+        assert_eq!(
+            [50e6, 2.5e9, 1e9, 800e3, 5.0].map(rate),
+            ["50 Mbit/s", "2.5 Gbit/s", "1 Gbit/s", "800 kbit/s", "5 bit/s"]
+        );
     }
 
     #[test]

@@ -15,11 +15,11 @@ mod terminal;
 
 use std::io::{self, Write};
 
-pub use human::{bytes, signed_bytes};
+pub use human::{bytes, signed_bytes, today};
 pub use json::schemas;
 pub use listing::write_listing;
 
-use document::{DiffDocument, InspectDocument};
+use document::{DiffDocument, InspectDocument, RecommendDocument, StartDocument};
 use page::Page;
 
 /// The forms of a report.
@@ -72,6 +72,18 @@ impl Report for InspectDocument {
 impl Report for DiffDocument {
     fn page(&self) -> Page {
         page::diff(self)
+    }
+}
+
+impl Report for RecommendDocument {
+    fn page(&self) -> Page {
+        page::recommend(self)
+    }
+}
+
+impl Report for StartDocument {
+    fn page(&self) -> Page {
+        page::start(self)
     }
 }
 

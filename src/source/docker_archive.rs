@@ -285,6 +285,7 @@ impl Source for ArchiveImage {
             config,
             annotations: Default::default(),
             layers: image.layers.into_iter().map(|layer| layer.descriptor).collect(),
+            attestation: None,
         };
         resolve::check(&manifest)?;
         Ok(manifest)

@@ -17,6 +17,7 @@ mod spool;
 mod stored;
 
 use std::io::Read;
+use std::path::Path;
 
 use oci_spec::distribution::Reference;
 
@@ -46,6 +47,12 @@ pub trait Source: Send + Sync {
     /// The bytes of a layer that `resolve` named, from the first on. They are not verified: the caller hashes them.
     /// Errors while reading are [`std::io::Error`]s that name the blob.
     fn blob(&self, layer: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError>;
+
+    /// What the image's builder attests of its provenance: in-toto statements, verified against their digests. None
+    /// where there is nothing of the kind.
+    fn statements(&self, _: &Manifest) -> Result<Vec<Vec<u8>>, SourceError> {
+        Ok(Vec::new())
+    }
 }
 
 /// What a source may need to know beside the name.
@@ -139,6 +146,12 @@ pub fn open(reference: &ImageRef, options: &Options) -> Result<Box<dyn Source>, 
         }
         ImageRef::Podman(image) => archive::of_engine(daemon::PODMAN.save(image, &options.environment)?, name, image),
     }
+}
+
+/// The names of the images of an OCI layout, in its order.
+pub fn names_in_layout(dir: &Path) -> Result<Vec<String>, SourceError> {
+    let layout = Layout::open(Files::folder(dir)?)?;
+    Ok(layout.descriptors().iter().filter_map(|child| names(child).next()).map(str::to_owned).collect())
 }
 
 /// The tags of a repository in a registry, in the registry's order.

@@ -12,6 +12,8 @@ use crate::model::{Config, Descriptor, Digest, Manifest, Platform};
 pub(crate) const MAX_MANIFEST: u64 = 4 << 20;
 /// A config larger than this is refused.
 pub(super) const MAX_CONFIG: u64 = 8 << 20;
+/// Statements of provenance that are read of an image.
+const MAX_STATEMENTS: usize = 8;
 /// Indexes may nest this deep.
 const MAX_DEPTH: usize = 4;
 
@@ -181,6 +183,7 @@ struct AnyManifest {
 pub(super) fn resolve(docs: &dyn Documents, reference: &str, wanted: &Platform) -> Result<Manifest, SourceError> {
     let (mut bytes, pinned) = docs.root()?;
     let mut digest = pinned.unwrap_or_else(|| sha256(&bytes));
+    let mut attestation = None;
     verify("manifest", &bytes, &digest)?;
     for _ in 0..=MAX_DEPTH {
         let manifest: AnyManifest =
@@ -189,7 +192,7 @@ pub(super) fn resolve(docs: &dyn Documents, reference: &str, wanted: &Platform) 
             return Err(ResolveError::Schema1 { reference: reference.into() }.into());
         }
         let Some(children) = manifest.manifests else {
-            return image(docs, reference, digest, manifest);
+            return Ok(Manifest { attestation, ..image(docs, reference, digest, manifest)? });
         };
         if !children.iter().any(may_be_image) {
             return Err(ResolveError::NoImages { reference: reference.into() }.into());
@@ -199,6 +202,7 @@ pub(super) fn resolve(docs: &dyn Documents, reference: &str, wanted: &Platform) 
             wanted: wanted.clone(),
             available: available(&children),
         })?;
+        attestation = children.iter().find(|other| attests(other, &child.digest)).cloned();
         bytes = fetch(docs, DocumentKind::Manifest, child)?;
         digest = child.digest;
     }
@@ -229,6 +233,7 @@ fn image(
         config: parse_config(&bytes, config.digest)?,
         annotations: manifest.annotations.unwrap_or_default(),
         layers: manifest.layers.unwrap_or_default(),
+        attestation: None,
     };
     check(&manifest)?;
     Ok(manifest)
@@ -301,6 +306,27 @@ fn may_be_image(child: &Descriptor) -> bool {
 fn is_attestation(child: &Descriptor) -> bool {
     child.annotations.get("vnd.docker.reference.type").is_some_and(|kind| kind == "attestation-manifest")
         || child.platform.as_ref().is_some_and(|p| p.os == "unknown" && p.architecture == "unknown")
+}
+
+/// Whether it holds what a builder attests of an image (BuildKit, attestation-storage.md).
+fn attests(child: &Descriptor, image: &Digest) -> bool {
+    let of = child.annotations.get("vnd.docker.reference.digest");
+    is_attestation(child) && of.is_some_and(|digest| *digest == image.to_string())
+}
+
+/// The provenance statements of an image (in-toto, JSON), each verified against its digest.
+pub(super) fn statements(docs: &dyn Documents, manifest: &Manifest) -> Result<Vec<Vec<u8>>, SourceError> {
+    let Some(attestation) = &manifest.attestation else { return Ok(Vec::new()) };
+    let (digest, bytes) = (attestation.digest, fetch(docs, DocumentKind::Manifest, attestation)?);
+    let listed: AnyManifest =
+        serde_json::from_slice(&bytes).map_err(|source| ResolveError::Json { what: "manifest", digest, source })?;
+    let of_provenance = |layer: &&Descriptor| {
+        let predicate = layer.annotations.get("in-toto.io/predicate-type");
+        predicate.is_some_and(|predicate| predicate.starts_with("https://slsa.dev/provenance/"))
+    };
+    let layers = listed.layers.unwrap_or_default();
+    let statements = layers.iter().filter(of_provenance).take(MAX_STATEMENTS);
+    statements.map(|layer| fetch(docs, DocumentKind::Config, layer)).collect()
 }
 
 fn available(children: &[Descriptor]) -> String {

@@ -220,3 +220,26 @@ fn what_differs_from_run_to_run_is_filtered() {
     assert_eq!(sandbox.filter(&text), "[DIR]/x at 127.0.0.1:[PORT]/v2/");
     assert_eq!(ImageSpec::new("a/b:c", "linux/amd64").tag(), "c");
 }
+
+#[test]
+fn made_up_elf_files_are_elf_files() {
+    let Some(readelf) = crate::support::need("readelf") else { return };
+    let sandbox = Sandbox::new();
+    let text = "interp=/lib64/ld.so needed=libc.so.6,libm.so.6 soname=libx.so.1 runpath=$ORIGIN/lib now \
+                undefined=puts exports=greet,main requires=libc.so.6:GLIBC_2.34,libm.so.6:GLIBC_2.29 provides=X_1,X_2";
+    let path = sandbox.write("x", crate::support::elf::elf(text, b"payload"));
+    let read = std::process::Command::new(readelf).args(["-W", "-D", "-l", "-d", "-s"]).arg(path).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&read.stderr), "");
+    let said = String::from_utf8(read.stdout).unwrap();
+    for expected in [
+        "[Requesting program interpreter: /lib64/ld.so]",
+        "Shared library: [libm.so.6]",
+        "Library soname: [libx.so.1]",
+        "Library runpath: [$ORIGIN/lib]",
+        "(BIND_NOW)",
+        "GLOBAL DEFAULT  UND puts",
+        "DEFAULT    1 greet",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in:\n{said}");
+    }
+}

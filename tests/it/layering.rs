@@ -7,12 +7,13 @@ use std::process::Command;
 /// Lowest first. A module imports only from the rows above its own.
 const ORDER: &[&[&str]] = &[
     &["model"],
-    &["blob", "pkgdb", "elf"],
+    &["blob", "pkgdb", "elf", "dockerfile", "compose"],
     &["source"],
     &["index"],
     &["tree"],
     &["analyze"],
-    &["scan", "budget", "rewrite", "measure"],
+    &["scan", "budget", "rewrite"],
+    &["recommend", "measure"],
     &["report", "tui", "serve"],
     &["cli"],
     &["main"],
@@ -31,10 +32,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("http_auth", &["source"]),
     ("http_body", &["serve"]),
     ("indicatif", &["cli"]),
+    ("parse_dockerfile", &["dockerfile"]),
     ("ratatui", &["tui"]),
     ("reqwest", &["source"]),
     ("rustls", &["source"]),
     ("rustls_native_certs", &["source"]),
+    ("serde_saphyr", &["compose"]),
     ("tokio", &["source", "serve"]),
     ("tracing_subscriber", &["cli"]),
 ];

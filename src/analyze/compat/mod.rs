@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod data;
 mod files;
+mod imports;
 mod loader;
 mod node;
 mod overlap;
@@ -114,12 +115,13 @@ struct Facts<'a> {
 /// A check: gives problems of the application on the candidate that it has not where it is.
 type Check = fn(&Facts<'_>) -> Vec<Problem>;
 
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     platform::check,
     overlap::check,
     commands::check,
     files::check,
     python::check,
+    imports::check,
     node::check,
     runtime::check,
     users::check,

@@ -118,6 +118,14 @@ impl<'w> Interpreter<'w> {
             || own.chain(&self.also).any(|path| real(&LayerPath::from(path.as_str())) == folder)
     }
 
+    /// The folders that it has modules from: its library's, and those of packages.
+    pub(super) fn folders(&self) -> Vec<LayerPath> {
+        let name = format!("python{}.{}", self.version.0, self.version.1);
+        let library = format!("{}/lib/{name}", self.prefix.lossy());
+        let own = ["", "/lib-dynload", "/site-packages"].map(|part| format!("{library}{part}"));
+        own.iter().chain(&self.also).map(|path| LayerPath::from(path.as_str())).collect()
+    }
+
     /// `3.11`.
     pub(super) fn version(&self) -> String {
         format!("{}.{}", self.version.0, self.version.1)

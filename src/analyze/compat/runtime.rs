@@ -80,7 +80,8 @@ fn version(world: &World<'_>, language: &str, program: &Found<'_>, name: &str) -
     }
 }
 
-/// Packages of a language that the old base brings and the candidate lacks: the application's code may import them.
+/// Packages of Node's that the old base brings and the candidate lacks: the application's code may import them. Of
+/// Python's, the source tells.
 fn packages_of_base(facts: &Facts<'_>, runtimes: &[Runtime]) -> Option<Problem> {
     /// What comes with every interpreter's image, for installing and not for running.
     const TOOLS: [&str; 12] = [
@@ -104,7 +105,7 @@ fn packages_of_base(facts: &Facts<'_>, runtimes: &[Runtime]) -> Option<Problem> 
     let there: Vec<_> = packages(facts.new.tree);
     let lost = packages(facts.base).into_iter().filter(|package| {
         let tool = TOOLS.contains(&package.name.as_str()) || package.path.lossy().contains("node_modules/npm/");
-        matches!(package.ecosystem, "python" | "npm") && runs(package.ecosystem) && !tool
+        package.ecosystem == "npm" && runs(package.ecosystem) && !tool
     });
     let lost = lost.filter(|package| {
         !there.iter().any(|other| other.ecosystem == package.ecosystem && other.name == package.name)

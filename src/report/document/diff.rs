@@ -6,11 +6,15 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{ImageDocument, LayerDocument, PathDocument, StatDocument, Top, TotalsDocument, layers, path_bytes};
+use super::{
+    ImageDocument, LayerDocument, PathDocument, PredictedDocument, SettingDocument, StatDocument, Top, TotalsDocument,
+    layers, path_bytes,
+};
 use crate::analyze::diff::{
     Changed, ConfigChange, FileDiff, Filter, Folder, Moved, PackageChange, Present, Tally, config_changes, diff_files,
     package_changes, roll_up,
 };
+use crate::analyze::startup::{LayerCost, Setting, compare, predict};
 use crate::analyze::{self, Stat, Subject};
 use crate::tree::{NodeId, Tree};
 
@@ -35,6 +39,8 @@ pub struct DiffDocument {
     pub packages: Vec<PackageChangeDocument>,
     /// Settings that differ.
     pub config: Vec<ConfigDocument>,
+    /// Their cold starts, foretold.
+    pub start: DiffStart,
     /// How many rows of packages and settings a table shows; the document has all.
     #[serde(skip)]
     pub top: Top,
@@ -47,6 +53,21 @@ pub struct SideDocument {
     pub image: ImageDocument,
     /// Its numbers.
     pub totals: TotalsDocument,
+}
+
+/// Cold starts.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DiffStart {
+    /// Where they are foretold for.
+    pub setting: SettingDocument,
+    /// The first image's.
+    pub a: PredictedDocument,
+    /// The second's, on a host that has neither.
+    pub b: PredictedDocument,
+    /// Seconds that the second saves.
+    pub saved_seconds: f64,
+    /// How far off these may be.
+    pub error: f64,
 }
 
 /// Layers by diff ID.
@@ -203,7 +224,14 @@ pub struct ConfigDocument {
 }
 
 /// Compares two images.
-pub fn diff(a: Subject<'_>, b: Subject<'_>, filter: &Filter<'_>, top: Top, directories: usize) -> DiffDocument {
+pub fn diff(
+    a: Subject<'_>,
+    b: Subject<'_>,
+    filter: &Filter<'_>,
+    setting: &Setting,
+    top: Top,
+    directories: usize,
+) -> DiffDocument {
     let files = diff_files(a.tree, b.tree, filter);
     let packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
     let config = config_changes(&a.image.manifest.config, &b.image.manifest.config);
@@ -217,6 +245,7 @@ pub fn diff(a: Subject<'_>, b: Subject<'_>, filter: &Filter<'_>, top: Top, direc
         files: lists(files, a.tree, b.tree, top),
         packages: packages.into_iter().map(PackageChangeDocument::from).collect(),
         config: config.into_iter().map(ConfigDocument::from).collect(),
+        start: start(a, b, setting),
         top,
     }
 }
@@ -233,6 +262,14 @@ impl DiffTotals {
     pub fn names(&self) -> u64 {
         [self.added, self.removed, self.changed, self.moved].iter().map(|tally| tally.names).sum()
     }
+}
+
+fn start(a: Subject<'_>, b: Subject<'_>, setting: &Setting) -> DiffStart {
+    let foretold = |subject| predict(&LayerCost::of_image(subject), &HashSet::new(), setting);
+    let (a, b) = (foretold(a), foretold(b));
+    let saved = compare(&a, &b);
+    let (a, b) = (PredictedDocument::from(&a), PredictedDocument::from(&b));
+    DiffStart { setting: setting.into(), a, b, saved_seconds: saved.seconds, error: saved.error }
 }
 
 fn side(subject: Subject<'_>) -> SideDocument {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{ImageDocument, LayerDocument, PackageDocument, PathDocument, Top, TotalsDocument, layers};
+use super::{BaseDocument, ImageDocument, LayerDocument, PackageDocument, PathDocument, Top, TotalsDocument, layers};
 use crate::analyze::finding::{Finding, findings};
-use crate::analyze::{self, DuplicateGroup, Spread, Subject, WastedFile};
+use crate::analyze::{self, Base, DuplicateGroup, Spread, Subject, WastedFile};
 use crate::tree::Tree;
 
 /// `layerscope.inspect/1`.
@@ -21,6 +21,8 @@ pub struct InspectDocument {
     pub totals: TotalsDocument,
     /// Its layers, lowest first.
     pub layers: Vec<LayerDocument>,
+    /// The base under it, as far as it can be told without asking a registry; null where nothing tells of one.
+    pub base: Option<BaseDocument>,
     /// What is lost.
     pub waste: WasteDocument,
     /// Files that it has more than once.
@@ -157,13 +159,16 @@ pub struct DiveDocument {
 }
 
 /// Runs every analysis of one image.
-pub fn inspect(subject: Subject<'_>, top: Top) -> InspectDocument {
+pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
+    let told = base.layers.is_some() || !base.names.is_empty();
+    let below = |index: u64| base.layers.map(|layers| index < layers as u64);
     let dive = analyze::dive(subject.tree);
     InspectDocument {
         schema: "layerscope.inspect/1".into(),
         image: subject.image.into(),
         totals: analyze::totals(subject).into(),
-        layers: layers(subject),
+        layers: layers(subject).into_iter().map(|layer| LayerDocument { base: below(layer.index), ..layer }).collect(),
+        base: told.then(|| base.into()),
         waste: waste(subject.tree, top),
         duplicates: duplicates(subject.tree, top),
         packages: analyze::packages(subject.tree).into_iter().map(PackageDocument::from).collect(),

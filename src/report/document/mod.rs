@@ -2,9 +2,12 @@
 //!
 //! Sizes are bytes. Text is raw, as the image has it: JSON escapes for itself, pages escape on their way to a person.
 
+mod base;
 mod diff;
 mod inspect;
 mod list;
+mod recommend;
+mod start;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -12,17 +15,26 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::analyze::{self, InstalledPackage, Subject};
-use crate::model::{Image, LayerPath};
+use crate::model::{Image, LayerPath, Manifest};
 
+pub use base::{BaseDocument, EvidenceDocument};
 pub use diff::{
-    ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffTotals, DirectoryDocument, MovedDocument,
-    PackageChangeDocument, PresentDocument, SideDocument, TallyDocument, diff,
+    ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffStart, DiffTotals, DirectoryDocument,
+    MovedDocument, PackageChangeDocument, PresentDocument, SideDocument, TallyDocument, diff,
 };
 pub use inspect::{
     CompatDocument, CopyDocument, DiveDocument, DuplicateDocument, DuplicatesDocument, FateDocument, FindingDocument,
     InspectDocument, WasteDocument, WastedDocument, inspect,
 };
 pub use list::{EntryDocument, ListDocument, StatDocument, entry};
+pub use recommend::{
+    CandidateDocument, EndOfLifeDocument, FamilyDocument, FiguresDocument, NoteDocument, ReasonDocument,
+    RecommendDocument, SavedDocument, StageDocument, UnavailableDocument, recommend,
+};
+pub use start::{
+    MeasuredDocument, PhasesDocument, PredictedDocument, ProfileDocument, RunDocument, SettingDocument, StartDocument,
+    StartImageDocument, StartSavedDocument, Started, TermDocument, start,
+};
 
 /// How long lists get: the first so many, or all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,6 +111,9 @@ pub struct LayerDocument {
     pub entries: u64,
     /// The instruction that made it, as the history has it; null where the history does not tell.
     pub created_by: Option<String>,
+    /// Whether it is the base's, where the base is told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<bool>,
 }
 
 /// A path: from the image's root, with a leading slash.
@@ -139,7 +154,12 @@ fn path_bytes(path: &LayerPath) -> Option<String> {
 
 impl From<&Image> for ImageDocument {
     fn from(image: &Image) -> Self {
-        let manifest = &image.manifest;
+        (&image.manifest).into()
+    }
+}
+
+impl From<&Manifest> for ImageDocument {
+    fn from(manifest: &Manifest) -> Self {
         Self {
             reference: manifest.reference.clone(),
             digest: manifest.digest.map(|digest| digest.to_string()),
@@ -192,6 +212,7 @@ impl From<analyze::LayerTotals> for LayerDocument {
             caused_bytes: layer.caused_bytes,
             entries: layer.entries,
             created_by: layer.created_by,
+            base: None,
         }
     }
 }

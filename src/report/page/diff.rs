@@ -1,9 +1,10 @@
 //! The page of `diff`: the sums first, then layers, directories, files, packages, configuration.
 
 use super::inspect::layer_table;
+use super::recommend::setting;
 use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, heading, left, right, shown};
 use crate::analyze::instruction;
-use crate::report::document::{ChangedDocument, DiffDocument, LayerDocument, StatDocument, TallyDocument};
+use crate::report::document::{ChangedDocument, DiffDocument, DiffStart, LayerDocument, StatDocument, TallyDocument};
 use crate::report::human;
 
 /// Lays out the document.
@@ -40,13 +41,32 @@ fn summary(document: &DiffDocument) -> Section {
         let difference = human::signed_count(difference(a, b)).into();
         vec![name.into(), count(a), count(b), difference, human::change(a, b).into()]
     }));
+    rows.push(start_row(&document.start));
     let table =
         Table { columns: vec![left(""), right("A"), right("B"), right("B - A"), right("")], rows, one_line: false };
     let names = [("A", &document.a.image), ("B", &document.b.image)];
     let lines = names.into_iter().flat_map(|(name, image)| {
         [Text::of(format!("{name}  {}", image.reference)), indent(facts(image)), indent(digest(image))]
     });
-    Section { title: "A and B".into(), level: 1, lines: lines.collect(), table }
+    let lines = lines.chain([setting(&document.start.setting)]).collect();
+    Section { title: "A and B".into(), level: 1, lines, table }
+}
+
+/// Cold starts, and the difference where it is more than what the forecast may be off.
+fn start_row(start: &DiffStart) -> Vec<Text> {
+    let seconds = |seconds: f64| Text::from(format!("{seconds:.1} s"));
+    let measurable = start.saved_seconds.abs() > start.error;
+    let difference = match measurable {
+        true => format!("{:+.1} s ± {:.1}", -start.saved_seconds, start.error),
+        false => "no difference".into(),
+    };
+    let tone = match measurable {
+        false => Tone::Dim,
+        true if start.saved_seconds > 0.0 => Tone::Good,
+        true => Tone::Bad,
+    };
+    let [a, b] = [&start.a, &start.b].map(|side| seconds(side.total));
+    vec!["cold start".into(), a, b, Text::from(difference).toned(tone), Text::default()]
 }
 
 fn indent(text: Text) -> Text {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, heading, left, right, shown};
+use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, familiar, heading, left, right, shown};
 use crate::analyze::instruction;
-use crate::report::document::{FindingDocument, InspectDocument, LayerDocument};
+use crate::report::document::{BaseDocument, FindingDocument, InspectDocument, LayerDocument};
 use crate::report::human;
 use crate::tree::Fate;
 
@@ -60,7 +60,17 @@ fn summary(document: &InspectDocument) -> Section {
     ];
     let table = Table { columns: vec![left(""), right(""), left("")], rows, one_line: false };
     let title = Text::of(&document.image.reference);
-    Section { title, level: 1, lines: vec![facts(&document.image), digest(&document.image)], table }
+    let base = document.base.as_ref().map(base);
+    let lines = [facts(&document.image), digest(&document.image)].into_iter().chain(base).collect();
+    Section { title, level: 1, lines, table }
+}
+
+/// `on python:3.7: the lowest 7 layers (proven)`
+fn base(base: &BaseDocument) -> Text {
+    let name = base.reference.as_ref().map(|name| format!("on {}", familiar(name)));
+    let layers = base.layers.map(|layers| format!("the lowest {} the base's", human::counted(layers, "layer")));
+    let parts: Vec<String> = name.into_iter().chain(layers).collect();
+    Text::of(format!("{} ({})", parts.join(": "), base.confidence)).toned(Tone::Dim)
 }
 
 /// Layers, the lowest first; also what `diff` shows of them.

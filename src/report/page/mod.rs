@@ -4,6 +4,8 @@
 
 mod diff;
 mod inspect;
+mod recommend;
+mod start;
 
 use super::document::ImageDocument;
 use super::escape::escape;
@@ -11,6 +13,8 @@ use super::human;
 
 pub(super) use diff::diff;
 pub(super) use inspect::inspect;
+pub(super) use recommend::recommend;
+pub(super) use start::start;
 
 /// The longest text of a cell, in characters: a path may be as long (Linux, `PATH_MAX`), a label is without bound.
 const LONGEST: usize = 4096;
@@ -153,6 +157,12 @@ fn heading(title: &str, note: &str) -> Text {
 fn facts(image: &ImageDocument) -> Text {
     let created = image.created.as_ref().map(|created| format!(" · created {created}")).unwrap_or_default();
     Text::from(format!("{}{created}", image.platform)).toned(Tone::Dim)
+}
+
+/// A name as people type it: without Docker Hub's registry and `library/`.
+fn familiar(name: &str) -> &str {
+    let of_hub = name.strip_prefix("docker.io/").unwrap_or(name);
+    of_hub.strip_prefix("library/").filter(|rest| !rest.contains('/')).unwrap_or(of_hub)
 }
 
 /// The digest of the manifest, or of the config where there is none.

@@ -98,6 +98,10 @@ impl Source for RegistrySource {
     fn blob(&self, layer: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError> {
         Ok(Box::new(blob::open(&self.runtime, &self.inner, layer)?))
     }
+
+    fn statements(&self, manifest: &Manifest) -> Result<Vec<Vec<u8>>, SourceError> {
+        resolve::statements(self, manifest)
+    }
 }
 
 impl Documents for RegistrySource {

@@ -22,6 +22,7 @@ pub(super) fn layer(entries: Vec<Entry>) -> LayerIndex {
         captured,
         packages: Vec::new(),
         loadables: Vec::new(),
+        imports: Vec::new(),
         notes,
     }
 }

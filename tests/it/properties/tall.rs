@@ -30,6 +30,7 @@ fn image(layers: &[LayerIndex]) -> Image {
         config: Config::default(),
         annotations: Default::default(),
         layers: Vec::new(),
+        attestation: None,
     };
     let layer = Layer { digest, diff_id: DiffId(digest), media_type: String::new(), stored_bytes: 0, created_by: None };
     Image { manifest, layers: vec![layer; layers.len()] }

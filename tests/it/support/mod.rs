@@ -1,6 +1,7 @@
 //! What the tests share: images from text, tars from bytes, and the binary in a room of its own.
 
 pub(crate) mod compress;
+pub(crate) mod elf;
 pub(crate) mod fake_registry;
 pub(crate) mod http_server;
 pub(crate) mod image;

@@ -129,7 +129,9 @@ fn content(line: &Line, texts: &BTreeMap<String, String>) -> Vec<u8> {
     }
     let seed = line.option("seed").map_or(1, |text| number(line, &text)).unsigned_abs();
     let size = |key| line.option(key).map(|text| bytes_of(line, &text));
-    if let Some(size) = size("size") {
+    if let Some(text) = line.option("elf") {
+        super::super::elf::elf(&text, &noise(size("size").unwrap_or(0), seed))
+    } else if let Some(size) = size("size") {
         noise(size, seed)
     } else if let Some(size) = size("words") {
         prose(size, seed)

@@ -1,0 +1,1 @@
+//! Measuring without an engine, and without time passing.

@@ -1,0 +1,248 @@
+//! Finding the base under an image: what is claimed is looked up, and what is known is laid beside its layers.
+
+use super::catalog::Catalog;
+use super::place::{Place, images_in};
+use super::runtime::{self, Language};
+use super::tags::Tag;
+use super::{RecommendError, Scanner};
+use crate::analyze::{Base, Claim, Confidence, Evidence, EvidenceKind, claims, layers_by_history, shared_layers};
+use crate::model::{DiffId, ImageRef, Manifest};
+use crate::scan::{self, Scanned};
+
+/// Images of a repository that are laid beside another one, at most.
+const MOST_COMPARED: usize = 48;
+/// Claims that are looked up, at most: a provenance statement lists every image that a build used.
+const MOST_CLAIMS: usize = 8;
+
+/// How bases are found.
+#[derive(Clone, Copy)]
+pub struct Finder<'a> {
+    /// Reads images.
+    pub scanner: Scanner<'a>,
+    /// What is known of images.
+    pub catalog: &'a Catalog,
+    /// Whether registries may be asked for more than the image itself.
+    pub ask: bool,
+}
+
+/// An image that may be the base, with its documents.
+struct Known {
+    name: String,
+    /// Whether it is of a repository of official images.
+    official: bool,
+    manifest: Manifest,
+}
+
+impl Finder<'_> {
+    /// The base that someone told of: refused where it is not under the image.
+    pub fn told(&self, scanned: &Scanned, kind: EvidenceKind, base: &ImageRef) -> Result<Base, RecommendError> {
+        let manifest = self.scanner.document(base)?;
+        let (own, its) = (diff_ids(&scanned.image.manifest), diff_ids(&manifest));
+        let shared = shared_layers(own, its);
+        if shared < its.len() {
+            let (image, layers) = (scanned.image.manifest.reference.clone(), its.len());
+            return Err(RecommendError::NotUnder { base: manifest.reference, image, shared, layers });
+        }
+        let evidence = Evidence { kind, says: manifest.reference.clone(), holds: Some(true) };
+        let known = Known { name: base.to_string(), official: true, manifest };
+        Ok(proven(&known, vec![known.name.clone()], vec![evidence]))
+    }
+
+    /// The base under an image, in order of trust: claims that the layers bear out, the longest chain of layers of a
+    /// known image, history, contents.
+    ///
+    /// `more` is a claim of whoever asks, which comes first.
+    pub fn find(&self, scanned: &Scanned, more: Option<Claim>) -> Result<Base, RecommendError> {
+        let image = &scanned.image.manifest;
+        let (mut evidence, mut known) = self.claimed(scanned, more);
+        known.extend(self.known(scanned));
+        known.retain(|known| is_under(known, image, self.catalog));
+        known.sort_by_key(|known| std::cmp::Reverse((known.official, known.manifest.layers.len())));
+        if let Some(best) = known.first() {
+            let same: Vec<&Known> =
+                known.iter().filter(|other| diff_ids(&other.manifest) == diff_ids(&best.manifest)).collect();
+            let mut names: Vec<String> = same.iter().map(|known| known.name.clone()).collect();
+            let mut seen = std::collections::HashSet::new();
+            names.retain(|name| seen.insert(name.clone()));
+            let says = format!("its {} are the image's lowest", counted(best.manifest.layers.len()));
+            evidence.push(Evidence { kind: EvidenceKind::Layers, says, holds: Some(true) });
+            return Ok(proven(best, names, evidence));
+        }
+        Ok(self.by_signs(scanned, evidence))
+    }
+
+    /// What the image claims, looked up.
+    fn claimed(&self, scanned: &Scanned, more: Option<Claim>) -> (Vec<Evidence>, Vec<Known>) {
+        let image = &scanned.image.manifest;
+        let statements = if self.ask { scanned.statements().unwrap_or_default() } else { Vec::new() };
+        let mut known = Vec::new();
+        let claims = more.into_iter().chain(claims(image, &statements));
+        let evidence = claims.take(MOST_CLAIMS).map(|claim| {
+            let named = claim.reference().and_then(|name| name.parse::<ImageRef>().ok());
+            let found = named.and_then(|name| self.look_up(&name, image));
+            let holds = found.as_ref().map(|base| shared_layers(diff_ids(image), diff_ids(base)) == base.layers.len());
+            let says = claim.says();
+            if let (Some(manifest), Some(name)) = (found, claim.name) {
+                let name = name.parse::<ImageRef>().map_or(name, |name| name.to_string());
+                known.push(Known { official: true, name, manifest });
+            }
+            Evidence { kind: claim.kind, says, holds }
+        });
+        (evidence.collect(), known)
+    }
+
+    /// An image of a name: of the layout that the image lies in, too.
+    fn look_up(&self, name: &ImageRef, image: &Manifest) -> Option<Manifest> {
+        let beside = match image.reference.parse().ok()? {
+            ImageRef::OciLayout { dir, .. } => images_in(&dir).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let wanted = Place::of(name).and_then(|(place, tag)| Some((place.repository()?, tag)));
+        let here = beside.into_iter().find(|(of, tag, _)| {
+            wanted.as_ref().is_some_and(|(repository, wanted)| of.as_ref() == Some(repository) && tag == wanted)
+        });
+        match here {
+            Some((.., beside)) => self.scanner.document(&beside).ok(),
+            None if self.ask => scan::documents(std::slice::from_ref(name), &self.scanner.speculative()).pop()?.ok(),
+            None => None,
+        }
+    }
+
+    /// Images whose layers may be under this one: in the same layout, in the cache, in official repositories of its
+    /// language and distribution.
+    fn known(&self, scanned: &Scanned) -> Vec<Known> {
+        let own = scanned.image.manifest.reference.parse::<ImageRef>().ok();
+        let beside = match &own {
+            Some(ImageRef::OciLayout { dir, .. }) => images_in(dir).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let beside: Vec<ImageRef> = beside.into_iter().map(|(.., image)| image).take(MOST_COMPARED).collect();
+        let mut refs = beside;
+        if self.ask {
+            refs.extend(self.official(scanned, own.as_ref()));
+        }
+        let read = self.scanner.documents(&refs).into_iter().filter_map(Result::ok);
+        let cached = self.scanner.options.cache.iter().flat_map(|cache| cache.manifests());
+        read.chain(cached).filter_map(|manifest| self.known_as(manifest)).collect()
+    }
+
+    fn known_as(&self, manifest: Manifest) -> Option<Known> {
+        let (place, _) = Place::of(&manifest.reference.parse().ok()?)?;
+        Some(Known { name: manifest.reference.clone(), official: is_official(&place, self.catalog), manifest })
+    }
+
+    /// Tags of the official repositories that the image's contents point at, beside the image first.
+    fn official(&self, scanned: &Scanned, own: Option<&ImageRef>) -> Vec<ImageRef> {
+        let language = runtime::language(scanned.subject(), self.catalog);
+        let here = own.and_then(Place::of).map(|(place, _)| place);
+        let mut images = Vec::new();
+        for place in self.repositories(scanned, language.as_ref(), here.as_ref()) {
+            let Ok(tags) = place.tags(&self.scanner.speculative()) else { continue };
+            let wanted = language.as_ref().map_or(&[][..], |language| &language.version);
+            let fits = |tag: &str| wanted.is_empty() || Tag::parse(tag).version().starts_with(wanted);
+            images.extend(tags.into_iter().filter(|(tag, _)| fits(tag)).map(|(_, image)| image).take(MOST_COMPARED));
+        }
+        images
+    }
+
+    /// Official repositories for what the image has: of its language, and of its distribution.
+    pub(super) fn repositories(
+        &self,
+        scanned: &Scanned,
+        language: Option<&Language>,
+        here: Option<&Place>,
+    ) -> Vec<Place> {
+        let runtimes = self.catalog.runtimes.iter().filter(|runtime| language.is_some_and(|own| own.id == runtime.id));
+        let distribution = runtime::distribution(&scanned.tree);
+        let distros =
+            self.catalog.distros.iter().filter(|distro| distribution.as_ref().is_some_and(|own| own.id == distro.id));
+        let names = runtimes.flat_map(|runtime| &runtime.repositories);
+        let names = names.chain(distros.flat_map(|distro| &distro.repositories));
+        let mut places = Vec::new();
+        for name in names {
+            let official = name.split_once('/').map(|(registry, repository)| Place::Registry {
+                registry: registry.into(),
+                repository: repository.into(),
+            });
+            for place in here.and_then(|here| here.beside(name)).into_iter().chain(official) {
+                if !places.contains(&place) {
+                    places.push(place);
+                }
+            }
+        }
+        places
+    }
+
+    /// No image is known to be under it: what history and contents say.
+    fn by_signs(&self, scanned: &Scanned, mut evidence: Vec<Evidence>) -> Base {
+        let image = &scanned.image.manifest;
+        let claimed = evidence.iter().find(|evidence| evidence.holds != Some(false)).map(|claim| claim.says.clone());
+        let layers = layers_by_history(&image.config);
+        if let Some(layers) = layers {
+            let says = format!("a default command follows the lowest {}", counted(layers));
+            evidence.push(Evidence { kind: EvidenceKind::History, says, holds: None });
+        }
+        let language = runtime::language(scanned.subject(), self.catalog);
+        let distribution = runtime::distribution(&scanned.tree);
+        let signs: Vec<String> = [
+            language
+                .as_ref()
+                .map(|language| format!("{} {}, by {}", language.id, language.release(), language.told_by)),
+            distribution.as_ref().map(|distribution| distribution.name.clone()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let says = match (signs.is_empty(), layers, image.layers.len()) {
+            (true, ..) => "no distribution and no language: made from scratch, or from next to nothing".into(),
+            (false, None, 1) => {
+                format!("{}, all in one layer: the base's files can't be told from the rest", signs.join("; "))
+            }
+            _ => signs.join("; "),
+        };
+        evidence.push(Evidence { kind: EvidenceKind::Contents, says, holds: None });
+        let confidence = if claimed.is_some() { Confidence::Likely } else { Confidence::Guess };
+        let names = claimed.into_iter().collect();
+        Base { names, digest: None, layers, evidence, confidence, config: None }
+    }
+}
+
+fn proven(known: &Known, names: Vec<String>, evidence: Vec<Evidence>) -> Base {
+    let manifest = &known.manifest;
+    Base {
+        names,
+        digest: manifest.digest,
+        layers: Some(manifest.layers.len()),
+        evidence,
+        confidence: Confidence::Proven,
+        config: Some(manifest.config.config.clone()),
+    }
+}
+
+/// Whether all of its layers are the lowest of the image's. An image of one's own is no base of a later tag of it, nor is
+/// it its own base; an official one is.
+fn is_under(known: &Known, image: &Manifest, catalog: &Catalog) -> bool {
+    let (own, its) = (diff_ids(image), diff_ids(&known.manifest));
+    let place = |name: &str| Some(Place::of(&name.parse().ok()?)?.0);
+    let (here, there) = (place(&image.reference), place(&known.name));
+    let may_be = match &here {
+        Some(place) if here == there => is_official(place, catalog),
+        _ => known.official || its.len() < own.len(),
+    };
+    may_be && !its.is_empty() && shared_layers(own, its) == its.len()
+}
+
+/// Whether a place holds official images, or a copy of them.
+pub(super) fn is_official(place: &Place, catalog: &Catalog) -> bool {
+    let of_runtimes = catalog.runtimes.iter().flat_map(|runtime| &runtime.repositories);
+    let mut all = of_runtimes.chain(catalog.distros.iter().flat_map(|distro| &distro.repositories));
+    all.any(|official| place.is_copy_of(official))
+}
+
+fn diff_ids(manifest: &Manifest) -> &[DiffId] {
+    &manifest.config.rootfs.diff_ids
+}
+
+fn counted(layers: usize) -> String {
+    if layers == 1 { "layer".into() } else { format!("{layers} layers") }
+}

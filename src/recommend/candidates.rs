@@ -1,0 +1,320 @@
+//! Images that could be the base instead: by the tags of the same repository, by the catalogue, and as told. Documents
+//! first; only the best few are read to their ends.
+
+use super::base::is_official;
+use super::catalog::dotted;
+use super::place::Place;
+use super::runtime::{self, Distribution, Language};
+use super::tags::Tag;
+use super::{Family, Figures, Finder, Patch, RecommendError, Request, figures_on, layers_of, proof};
+use crate::analyze::Base;
+use crate::analyze::compat::{Compatibility, Verdict};
+use crate::analyze::startup::{LayerCost, Prediction, predict};
+use crate::model::{ImageRef, Manifest};
+use crate::scan::Scanned;
+use crate::tree::Tree;
+
+/// Tags of one repository whose documents are looked at, at most.
+const MOST_TAGS: usize = 32;
+
+/// An image that could be the base instead.
+pub struct Candidate {
+    /// Its names, the plainest first.
+    pub names: Vec<String>,
+    /// What the catalogue says of it.
+    pub family: Option<Family>,
+    /// Its release, if it is no longer maintained.
+    pub end_of_life: Option<EndOfLife>,
+    /// The image as it would be on it.
+    pub figures: Figures,
+    /// Its cold start, foretold.
+    pub start: Prediction,
+    /// Whether the application runs on it; `None` where that was not looked at.
+    pub compatibility: Option<Compatibility>,
+    /// The change of the Dockerfile, where there is one and its layers were read.
+    pub patch: Option<Patch>,
+    /// Its documents.
+    pub manifest: Manifest,
+    /// The image itself, where it was read.
+    pub scanned: Option<Scanned>,
+    /// Whether it was asked for by name.
+    pub told: bool,
+}
+
+/// A release that is no longer maintained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndOfLife {
+    /// `python 3.7`.
+    pub release: String,
+    /// Its last day, `YYYY-MM-DD`.
+    pub since: String,
+}
+
+/// An image or repository that could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Candidate {
+    /// What was proven. What was not looked at is undecided.
+    pub fn verdict(&self) -> Verdict {
+        self.compatibility.as_ref().map_or(Verdict::Undecided, |compatibility| compatibility.verdict)
+    }
+}
+
+/// A name to look at.
+struct Lead {
+    reference: ImageRef,
+    family: Option<Family>,
+    told: bool,
+}
+
+/// Looks for candidates for one image.
+pub(super) struct Search<'a> {
+    finder: Finder<'a>,
+    request: &'a Request<'a>,
+    image: &'a Scanned,
+    base: &'a Base,
+    today: &'a str,
+    pub(super) language: Option<Language>,
+    pub(super) distribution: Option<Distribution>,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(
+        finder: Finder<'a>,
+        request: &'a Request<'a>,
+        image: &'a Scanned,
+        base: &'a Base,
+        today: &'a str,
+    ) -> Self {
+        let language = runtime::language(image.subject(), finder.catalog);
+        let distribution = runtime::distribution(&image.tree);
+        Self { finder, request, image, base, today, language, distribution }
+    }
+
+    /// The candidates, in no order, and what could not be had.
+    pub(super) fn run(&self) -> Result<(Vec<Candidate>, Vec<Unavailable>), RecommendError> {
+        let mut unavailable = Vec::new();
+        let leads = self.leads(&mut unavailable);
+        let mut candidates = self.described(leads, &mut unavailable)?;
+        self.choose(&mut candidates);
+        self.read(&mut candidates)?;
+        Ok((candidates, unavailable))
+    }
+
+    fn leads(&self, unavailable: &mut Vec<Unavailable>) -> Vec<Lead> {
+        let told = self.request.candidates.iter().map(|reference| (reference.clone(), None, true));
+        let mut leads: Vec<Lead> = told.map(|(reference, family, told)| Lead { reference, family, told }).collect();
+        for (place, tag) in self.places() {
+            match place.tags(&self.finder.scanner.speculative()) {
+                Ok(tags) => leads.extend(self.stand_ins(tags, &tag)),
+                Err(error) => {
+                    let name = place.repository().unwrap_or_default();
+                    unavailable.push(Unavailable { name, reason: error.to_string() });
+                }
+            }
+        }
+        leads.extend(self.of_catalogue());
+        leads
+    }
+
+    /// The repositories of the base, with its tag there; official ones where its name is not known.
+    fn places(&self) -> Vec<(Place, String)> {
+        let named = self.base.names.iter().filter_map(|name| Place::of(&name.parse().ok()?));
+        let mut places: Vec<(Place, String)> = Vec::new();
+        for (place, tag) in named.filter(|(place, _)| self.may_ask(place)) {
+            if !places.iter().any(|(known, _)| *known == place) {
+                places.push((place, tag));
+            }
+        }
+        if places.is_empty() && self.finder.ask {
+            let here = self.request.image.as_ref().and_then(Place::of).map(|(place, _)| place);
+            let found = self.finder.repositories(self.image, self.language.as_ref(), here.as_ref());
+            places.extend(found.into_iter().map(|place| (place, String::new())));
+        }
+        places
+    }
+
+    fn may_ask(&self, place: &Place) -> bool {
+        self.finder.ask || matches!(place, Place::Layout { .. })
+    }
+
+    /// Tags that could stand in for the base's, those that are built on the same first, short names first.
+    fn stand_ins(&self, tags: Vec<(String, ImageRef)>, base: &str) -> Vec<Lead> {
+        let base = Tag::parse(base);
+        let wanted = self.language.as_ref().map_or(&[][..], |language| &language.version);
+        let mut fitting: Vec<(Tag, String, ImageRef)> =
+            tags.into_iter().map(|(tag, reference)| (Tag::parse(&tag), tag, reference)).collect();
+        fitting.retain(|(tag, ..)| tag.stands_in_for(&base, wanted));
+        fitting.sort_by_key(|(tag, text, _)| (!tag.on_the_same(&base), text.len()));
+        let leads = fitting.into_iter().take(MOST_TAGS);
+        leads.map(|(.., reference)| Lead { reference, family: None, told: false }).collect()
+    }
+
+    fn of_catalogue(&self) -> Vec<Lead> {
+        let families = self.finder.catalog.families.iter().filter_map(|family| {
+            let version = match (&family.runtime, &family.distro) {
+                (Some(runtime), _) => self.language.as_ref().filter(|own| own.id == *runtime)?.release(),
+                (_, Some(distro)) if self.language.is_none() => self.distribution_version(distro)?,
+                _ => return None,
+            };
+            let fits = family.version.as_ref().is_none_or(|only| *only == version);
+            let reference = family.image.replace("{version}", &version).parse::<ImageRef>().ok()?;
+            fits.then(|| Lead { reference, family: Some(family.clone()), told: false })
+        });
+        let asks = |lead: &Lead| self.finder.ask || !matches!(lead.reference, ImageRef::Registry(_));
+        families.filter(asks).collect()
+    }
+
+    /// The release of the image's distribution, if it is this one: by its codename where tags go by that.
+    fn distribution_version(&self, id: &str) -> Option<String> {
+        let own = self.distribution.as_ref().filter(|own| own.id == id)?;
+        let by_number = own.version.split('.').take(if id == "alpine" { 2 } else { 1 }).collect::<Vec<_>>().join(".");
+        Some(by_number)
+    }
+
+    /// Looks at documents. Images that are the base itself, or one another, count once; what would not be smaller is
+    /// left out unless it was asked for.
+    fn described(
+        &self,
+        leads: Vec<Lead>,
+        unavailable: &mut Vec<Unavailable>,
+    ) -> Result<Vec<Candidate>, RecommendError> {
+        let refs: Vec<ImageRef> = leads.iter().map(|lead| lead.reference.clone()).collect();
+        let base_layers = self.base.layers.unwrap_or(0);
+        let base = layers_of(&self.image.image.manifest).get(..base_layers).unwrap_or_default();
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for (lead, found) in leads.into_iter().zip(self.finder.scanner.documents(&refs)) {
+            let manifest = match found {
+                Ok(manifest) => manifest,
+                Err(error) if lead.told => return Err(error.into()),
+                Err(error) => {
+                    unavailable.push(Unavailable { name: lead.reference.to_string(), reason: error.to_string() });
+                    continue;
+                }
+            };
+            let name = lead.reference.to_string();
+            let same = |candidate: &&mut Candidate| layers_of(&candidate.manifest) == layers_of(&manifest);
+            if let Some(known) = candidates.iter_mut().find(same) {
+                if !known.names.contains(&name) {
+                    known.names.push(name);
+                }
+            } else if layers_of(&manifest) != base || lead.told {
+                candidates.push(self.candidate(lead, name, manifest));
+            }
+        }
+        let now = self.image.image.layers.iter().map(|layer| layer.stored_bytes).sum::<u64>();
+        candidates.retain(|candidate| candidate.told || candidate.figures.stored_bytes < now);
+        Ok(candidates)
+    }
+
+    fn candidate(&self, lead: Lead, name: String, manifest: Manifest) -> Candidate {
+        let application = &self.image.image.layers[self.base.layers.unwrap_or(0)..];
+        let own: u64 = application.iter().map(|layer| layer.stored_bytes).sum();
+        let its: u64 = manifest.layers.iter().map(|layer| layer.size).sum();
+        let figures = Figures {
+            stored_bytes: own + its,
+            layers: application.len() + manifest.layers.len(),
+            ..Figures::default()
+        };
+        let end_of_life = self.ended(&lead.reference);
+        let start = self.start(LayerCost::of_manifest(&manifest));
+        Candidate {
+            names: vec![name],
+            family: lead.family,
+            end_of_life,
+            figures,
+            start,
+            compatibility: None,
+            patch: None,
+            manifest,
+            scanned: None,
+            told: lead.told,
+        }
+    }
+
+    /// The cold start of the application on these layers.
+    fn start(&self, mut layers: Vec<LayerCost>) -> Prediction {
+        layers.extend(LayerCost::of_image(self.image.subject()).split_off(self.base.layers.unwrap_or(0)));
+        predict(&layers, self.request.have, self.request.setting)
+    }
+
+    /// Which are to be read: those that were asked for, and of the others the smallest, in turn of those that are built
+    /// on the same as the base and of those that are not.
+    fn choose(&self, candidates: &mut [Candidate]) {
+        let base = self.base.names.first().and_then(|name| Place::of(&name.parse().ok()?)).map(|(_, tag)| tag);
+        let base = Tag::parse(&base.unwrap_or_default());
+        let alike = |candidate: &Candidate| {
+            let tag = candidate.names.first().and_then(|name| Place::of(&name.parse().ok()?)).map(|(_, tag)| tag);
+            Tag::parse(&tag.unwrap_or_default()).on_the_same(&base)
+        };
+        candidates.sort_by_key(|candidate| candidate.figures.stored_bytes);
+        let mut turn = [0_usize; 2];
+        candidates.sort_by_cached_key(|candidate| {
+            let side = usize::from(!alike(candidate));
+            turn[side] += usize::from(!candidate.told);
+            (!candidate.told, turn[side], side)
+        });
+    }
+
+    /// Reads the first ones, and looks whether the application runs on them.
+    fn read(&self, candidates: &mut [Candidate]) -> Result<(), RecommendError> {
+        let told = candidates.iter().filter(|candidate| candidate.told).count();
+        let chosen = &mut candidates[..];
+        let chosen = chosen.iter_mut().take(told + self.request.deep);
+        let mut chosen: Vec<&mut Candidate> = chosen.collect();
+        let refs: Vec<ImageRef> = chosen.iter().filter_map(|candidate| candidate.names.first()?.parse().ok()).collect();
+        let scanned = self.finder.scanner.scan(&refs)?;
+        for (candidate, scanned) in chosen.iter_mut().zip(scanned) {
+            candidate.compatibility = proof(self.image, self.base, self.request, &scanned)?;
+            candidate.start = self.start(LayerCost::of_image(scanned.subject()));
+            if let Some(layers) = self.base.layers {
+                candidate.figures = figures_on(self.image.subject(), layers, scanned.subject());
+            }
+            candidate.patch = self.patch(candidate, &scanned)?;
+            candidate.scanned = Some(scanned);
+        }
+        Ok(())
+    }
+
+    /// What the Dockerfile would be on it.
+    fn patch(&self, candidate: &Candidate, scanned: &Scanned) -> Result<Option<Patch>, RecommendError> {
+        let (Some(plan), Some(layers)) = (self.request.plan, self.base.layers) else { return Ok(None) };
+        let Some(name) = candidate.names.first() else { return Ok(None) };
+        let old = Tree::new(self.image.tree.layers()[..layers].to_vec());
+        plan.patch(name, &old, &scanned.tree)
+    }
+
+    /// Whether the base's release has ended.
+    pub(super) fn end_of_life(&self) -> Option<EndOfLife> {
+        let named = self.base.names.iter().find_map(|name| self.ended(&name.parse().ok()?));
+        named.or_else(|| self.language_ended())
+    }
+
+    fn ended(&self, reference: &ImageRef) -> Option<EndOfLife> {
+        let (place, tag) = Place::of(reference)?;
+        is_official(&place, self.finder.catalog).then_some(())?;
+        let official = self.finder.catalog.end_of_life.keys().find(|official| place.is_copy_of(official))?;
+        let tag = Tag::parse(&tag);
+        let since = self.finder.catalog.end_of_life(official, tag.version(), tag.distro())?;
+        let name = official.rsplit('/').next().unwrap_or(official);
+        let release = if tag.version().is_empty() { tag.distro().join("-") } else { dotted(tag.version()) };
+        (since < self.today).then(|| EndOfLife { release: format!("{name} {release}"), since: since.into() })
+    }
+
+    fn language_ended(&self) -> Option<EndOfLife> {
+        let language = self.language.as_ref()?;
+        let runtime = self.finder.catalog.runtimes.iter().find(|runtime| runtime.id == language.id)?;
+        let since = runtime
+            .repositories
+            .iter()
+            .find_map(|repository| self.finder.catalog.end_of_life(repository, &language.version, &[]))?;
+        let release = format!("{} {}", language.id, language.release());
+        (since < self.today).then(|| EndOfLife { release, since: since.into() })
+    }
+}
