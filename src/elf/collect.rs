@@ -51,7 +51,8 @@ impl Collector {
 
     fn decide(&mut self) {
         let first = std::mem::take(&mut self.first);
-        self.wanted = Some(if self.whole { vec![0..self.size] } else { wanted(&first, self.size) });
+        let all = || std::iter::once(0..self.size).collect();
+        self.wanted = Some(if self.whole { all() } else { wanted(&first, self.size) });
         self.pass(&first);
     }
 

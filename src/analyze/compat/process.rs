@@ -8,7 +8,7 @@ use super::Verdict;
 use super::loader::{Loader, Mapped, Object};
 use super::owner::Owners;
 use super::search::Libc;
-use super::summary::Problem;
+use super::summary::{Problem, UNREAD};
 use super::world::{Found, World};
 use crate::elf::{Elf, Loadable, hash};
 use crate::model::LayerPath;
@@ -235,7 +235,7 @@ impl<'w> Processes<'w> {
         let mut problems = Vec::new();
         if untold {
             let what = format!("what its libraries define could not be read{through}");
-            problems.push(Problem::new(Verdict::Undecided, "elf-unread", what).of(file));
+            problems.push(Problem::new(Verdict::Undecided, UNREAD, what).of(file));
         }
         let (verdict, what) = if now {
             (Verdict::Breaks, format!("functions that it needs are nowhere defined{through}: it is not loaded"))
@@ -276,7 +276,7 @@ fn wrong_target(path: &LayerPath, elf: &Elf, loader: &Loader<'_>) -> Problem {
 
 fn unread(file: &LayerPath, path: &LayerPath, why: &str) -> Problem {
     let what = format!("what {} needs could not be read: {why}", path.display());
-    Problem::new(Verdict::Undecided, "elf-unread", what).of(file)
+    Problem::new(Verdict::Undecided, UNREAD, what).of(file)
 }
 
 /// The newest version of a family (`GLIBC_2.36` for `GLIBC_…`) that a library defines.

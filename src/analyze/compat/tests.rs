@@ -205,6 +205,19 @@ fn paths_in_the_file_and_in_the_settings_are_followed() {
 }
 
 #[test]
+fn what_the_loader_is_needed_by_does_not_end_the_search() {
+    let base = "elf lib/liba.so.1 soname=liba.so.1 needed=ld-linux-x86-64.so.2,libb.so.1
+        elf lib/libb.so.1 soname=libb.so.1 needed=libc.so.6,libdeep.so.1";
+    let deep = [base, "\nelf lib/libdeep.so.1 soname=libdeep.so.1"].concat();
+    let own = "elf app/tool interp=/lib64/ld-linux-x86-64.so.2 needed=liba.so.1,libc.so.6";
+    let app = case(own, "./tool").more_base(&deep);
+    insta::assert_snapshot!(app.told(&[GLIBC, "\n", base].concat()), @"
+    breaks
+    breaks elf-library: the library libdeep.so.1 is not there (through /lib/libb.so.1) [libdeep.so.1] by /app/tool
+    ");
+}
+
+#[test]
 fn symbols_that_nothing_defines() {
     let base = "elf usr/lib/libx.so.1 soname=libx.so.1 needed=libc.so.6 exports=x_old,x_new";
     let older = [GLIBC, "\nelf usr/lib/libx.so.1 soname=libx.so.1 needed=libc.so.6 exports=x_old"].concat();
@@ -287,7 +300,7 @@ fn an_entrypoint_of_the_candidate_takes_the_command() {
 #[test]
 fn what_could_not_be_read_is_undecided() {
     let app = case("unread app/tool its tail is missing", "./tool");
-    assert_eq!(rules(&app.on(GLIBC)), (Verdict::Works, vec![]));
+    assert_eq!(rules(&app.on(GLIBC)), (Verdict::Undecided, vec!["elf-unread"]));
     let app = case("elf app/tool interp=/lib64/ld-linux-x86-64.so.2 needed=libx.so.1", "./tool")
         .more_base("\nelf lib/libx.so.1 soname=libx.so.1");
     let unread = [GLIBC, "\nunread lib/libx.so.1 its tail is missing"].concat();
