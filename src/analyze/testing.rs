@@ -8,11 +8,17 @@
 //! hard b a                         one more name of a
 //! gone etc/passwd                  a whiteout
 //! opaque etc                       an opaque marker
+//! text etc/passwd root:x:0\napp:x  a small file whose content is kept; `\n` is a new line
+//! script bin/x /bin/sh -e          a script that anyone may run, with its first line behind `#!`
+//! elf bin/y interp=/lib/ld.so needed=a,b soname=a runpath=/x rpath=/x requires=a:V_1,a:V_2 provides=V_1 undefined=f
+//!     exports=g now machine=183    … of x86-64 unless told (all in one line; anyone may run it)
+//! unread lib/z why                 a file of ELF's form that could not be read
 //! ```
 
 use std::sync::Arc;
 
 use super::Subject;
+use crate::elf::{Elf, Hashes, Loadable, Names, Requirement, Symbols, Target, hash};
 use crate::index::LayerIndex;
 use crate::model::{ContentId, DiffId, Digest, Entry, EntryKind, Image, Layer, LayerPath, Manifest, Meta};
 use crate::tree::Tree;
@@ -65,7 +71,11 @@ impl Fixture {
 /// One layer's table. Its blob is half the size of its files, and named by its text.
 pub(super) fn layer(text: &str) -> LayerIndex {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let entries: Vec<Entry> = lines.map(entry).collect();
+    let lines: Vec<&str> = lines.collect();
+    let entries: Vec<Entry> = lines.iter().map(|line| entry(line)).collect();
+    let rows = || (0_u32..).zip(&lines);
+    let captured = rows().filter_map(|(row, line)| Some((row, content(line)?))).collect();
+    let loadables = rows().filter_map(|(row, line)| Some((row, loadable(line)?))).collect();
     let files: u64 = entries.iter().map(Entry::file_bytes).sum();
     let digest = Digest::Sha256(*blake3::hash(text.as_bytes()).as_bytes());
     LayerIndex {
@@ -74,9 +84,9 @@ pub(super) fn layer(text: &str) -> LayerIndex {
         diff_id: DiffId(digest),
         tar_bytes: files + 512 * entries.len() as u64,
         entries,
-        captured: Vec::new(),
+        captured,
         packages: Vec::new(),
-        loadables: Vec::new(),
+        loadables,
         imports: Vec::new(),
         notes: Vec::new(),
     }
@@ -96,6 +106,10 @@ fn entry(line: &str) -> Entry {
             let apparent_size = number("apparent").map_or_else(size, |size| size as u64);
             EntryKind::File { size: size(), apparent_size, content, sha256: None }
         }
+        "text" | "script" | "elf" | "unread" => {
+            let content = ContentId(*blake3::hash(line.as_bytes()).as_bytes());
+            EntryKind::File { size: line.len() as u64, apparent_size: line.len() as u64, content, sha256: None }
+        }
         "link" => EntryKind::Symlink { target: words[2].as_bytes().into() },
         "hard" => EntryKind::HardLink { target: words[2].into() },
         "fifo" => EntryKind::Fifo,
@@ -104,7 +118,7 @@ fn entry(line: &str) -> Entry {
         other => panic!("{other} is no type"),
     };
     let meta = Meta {
-        mode: number("mode").unwrap_or(0o644) as u16,
+        mode: number("mode").unwrap_or(if matches!(words[0], "script" | "elf") { 0o755 } else { 0o644 }) as u16,
         uid: number("uid").unwrap_or(0) as u64,
         gid: number("gid").unwrap_or(0) as u64,
         mtime: number("mtime").unwrap_or(0),
@@ -112,4 +126,50 @@ fn entry(line: &str) -> Entry {
     };
     let file_bytes = if let EntryKind::File { size, .. } = kind { size } else { 0 };
     Entry { path: LayerPath::from(words[1]), kind, meta, download_bytes: file_bytes / 2 }
+}
+
+/// What is behind a line's type and path.
+fn rest<'l>(line: &'l str, kind: &str) -> Option<&'l str> {
+    let (_, rest) = line.strip_prefix(kind)?.strip_prefix(' ')?.split_once(' ').unwrap_or_default();
+    Some(rest)
+}
+
+fn content(line: &str) -> Option<Vec<u8>> {
+    Some(rest(line, "text")?.replace("\\n", "\n").into_bytes())
+}
+
+fn loadable(line: &str) -> Option<Loadable> {
+    if let Some(line) = rest(line, "script") {
+        return Some(Loadable::Script(line.as_bytes().into()));
+    }
+    if let Some(why) = rest(line, "unread") {
+        return Some(Loadable::Unread(why.into()));
+    }
+    rest(line, "elf").map(|words| Loadable::Elf(Box::new(elf(words))))
+}
+
+fn elf(words: &str) -> Elf {
+    let value = |key: &str| words.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    let list = |key: &str| value(key).into_iter().flat_map(|list| list.split(',')).map(str::as_bytes);
+    let text = |key: &str| value(key).map(|text| text.as_bytes().into());
+    let machine = value("machine").map_or(62, |number| number.parse().expect("a number"));
+    let requires = list("requires").map(|pair| {
+        let at = pair.iter().position(|byte| *byte == b':').expect("a library and a version");
+        let versions = [&pair[at + 1..]].into_iter().collect();
+        Requirement { library: pair[..at].into(), versions, weak: Names::default() }
+    });
+    let exports: Hashes = list("exports").map(hash).collect();
+    Elf {
+        interpreter: text("interp"),
+        dynamic: true,
+        needed: list("needed").collect(),
+        soname: text("soname"),
+        rpath: text("rpath"),
+        runpath: text("runpath"),
+        bind_now: words.split(' ').any(|word| word == "now"),
+        requires: requires.collect(),
+        provides: list("provides").collect(),
+        symbols: Ok(Symbols { undefined: list("undefined").collect(), exports }),
+        ..Elf::new(Target { wide: true, big_endian: false, machine }, 3)
+    }
 }

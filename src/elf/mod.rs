@@ -21,7 +21,7 @@ mod versions;
 
 use serde::{Deserialize, Serialize};
 
-pub use collect::{Collector, WHOLE};
+pub use collect::{Collector, MOST};
 pub use names::{Hashes, Names, hash};
 
 /// What ELF files begin with.

@@ -138,9 +138,9 @@ mod tests {
 
     #[test]
     fn no_two_of_many_similar_names_share_a_hash() {
-        let names = (0..200_000).flat_map(|n| [format!("_ZN{n}E"), format!("{n}"), format!("PyInit_{n}_x\u{1}")]);
+        let names = (0..20_000).flat_map(|n| [format!("_ZN{n}E"), format!("{n}"), format!("PyInit_{n}_x\u{1}")]);
         let hashes: Hashes = names.map(|name| hash(name.as_bytes())).collect();
-        assert_eq!(hashes.len(), 600_000);
+        assert_eq!(hashes.len(), 60_000);
         assert_ne!(hash(b"\0"), hash(b""));
     }
 }

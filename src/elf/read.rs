@@ -11,6 +11,8 @@ const LOADED: Range<u16> = 2..4;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
+/// A segment's flag: it can be written.
+const PF_W: u32 = 2;
 /// More program headers than any linker writes.
 const MOST_SEGMENTS: u16 = 1024;
 /// Entries of a dynamic section that are read; usual ones have 30.
@@ -37,6 +39,7 @@ pub(super) struct Header {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
     kind: u32,
+    flags: u32,
     offset: u64,
     address: u64,
     bytes: u64,
@@ -89,9 +92,10 @@ impl Header {
 
 impl Segment {
     fn of(numbers: Numbers, header: &[u8]) -> Self {
-        let (offset, address, bytes) = if numbers.0.wide { (8, 16, 32) } else { (4, 8, 16) };
+        let (flags, offset, address, bytes) = if numbers.0.wide { (4, 8, 16, 32) } else { (24, 4, 8, 16) };
         Self {
             kind: numbers.int(header, 0),
+            flags: numbers.int(header, flags),
             offset: numbers.word(header, offset),
             address: numbers.word(header, address),
             bytes: numbers.word(header, bytes),
@@ -102,14 +106,20 @@ impl Segment {
         self.offset..self.offset.saturating_add(self.bytes)
     }
 
-    /// What is to be kept of it.
-    pub(super) fn wanted(&self, small: u64) -> Option<Range<u64>> {
+    /// What is to be kept of it. Tables lie in the first segment that is loaded, or in one that tools have appended,
+    /// which can be written; the dynamic section in one of its own.
+    pub(super) fn wanted(&self) -> Option<Range<u64>> {
         let wanted = match self.kind {
-            PT_LOAD => self.bytes <= small,
+            PT_LOAD => self.offset == 0 || self.flags & PF_W != 0,
             PT_DYNAMIC | PT_INTERP => true,
             _ => false,
         };
         wanted.then(|| self.range())
+    }
+
+    /// What is kept before others, if there is no room for all: small ones.
+    pub(super) fn rank(&self) -> (bool, bool, u64) {
+        (self.kind == PT_LOAD, self.offset != 0, self.bytes)
     }
 }
 

@@ -177,7 +177,7 @@ pub(super) struct ElfFile {
 
 impl ElfFile {
     fn new(size: u64, program: bool) -> Self {
-        Self { collector: Collector::new(size), go: program.then(BuildInfoFinder::default) }
+        Self { collector: Collector::new(size, program), go: program.then(BuildInfoFinder::default) }
     }
 
     fn data(&mut self, bytes: &[u8]) {

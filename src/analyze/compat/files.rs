@@ -29,25 +29,30 @@ struct Hosts<'w> {
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
     let owners = Owners::of(facts.base);
     let (old, new) = (Hosts::of(facts.old, &owners), Hosts::of(facts.new, &owners));
-    let mut found = Vec::new();
-    for file in facts.new.own_files() {
-        let problems = new.problems(&file);
-        if problems.is_empty() {
-            continue;
-        }
-        let before = facts.old.file(&file.entry.path).map(|before| old.problems(&before)).unwrap_or_default();
-        let broken = before.iter().any(|problem| problem.verdict == Verdict::Breaks);
-        if broken && new.started.iter().any(|started| started.path == file.path) {
+    // Programs first: a library that one of them finds by its own paths need not be found without them.
+    let (libraries, others): (Vec<_>, Vec<_>) = facts.new.own_files().partition(is_plain_library);
+    let mut found: Vec<Problem> = others.iter().flat_map(|file| lost(facts, &old, &new, file)).collect();
+    let libraries = libraries.iter().filter(|file| !new.processes.maps(&file.path));
+    found.extend(libraries.flat_map(|file| lost(facts, &old, &new, file)));
+    found
+}
+
+/// What a file misses that it had.
+fn lost<'w>(facts: &Facts<'w>, old: &Hosts<'w>, new: &Hosts<'w>, file: &Found<'w>) -> Vec<Problem> {
+    let problems = new.problems(file);
+    if problems.is_empty() {
+        return Vec::new();
+    }
+    let before = facts.old.file(&file.entry.path).map(|before| old.problems(&before)).unwrap_or_default();
+    let broken = before.iter().any(|problem| problem.verdict == Verdict::Breaks);
+    let mut found = news(&before, problems);
+    if broken {
+        // It could not be loaded before either, as far as that can be told.
+        found.iter_mut().for_each(|problem| problem.verdict = problem.verdict.min(Verdict::Undecided));
+        if new.started.iter().any(|started| started.path == file.path) {
             // It runs where it is, so there is something that was not seen.
             let what = "how the program that it starts finds its libraries is not understood";
             found.push(Problem::new(Verdict::Undecided, "program", what).of(&file.path));
-        }
-        for mut problem in news(&before, problems) {
-            if broken {
-                // It could not be loaded before either, as far as that can be told.
-                problem.verdict = problem.verdict.min(Verdict::Undecided);
-            }
-            found.push(problem);
         }
     }
     found
@@ -129,6 +134,13 @@ impl<'w> Hosts<'w> {
 /// Some libraries say how they are started, to print their version: libc.so.6 itself.
 fn is_library(file: &Found<'_>, elf: &Elf) -> bool {
     elf.soname.is_some() && file.path.file_name().windows(3).any(|part| part == b".so")
+}
+
+/// Whether it is a library that says of no program that it is loaded into it.
+fn is_plain_library(file: &Found<'_>) -> bool {
+    let Some(Loadable::Elf(elf)) = file.loadable else { return false };
+    let program = elf.interpreter.is_some() && !is_library(file, elf);
+    !program && !is_python_module(elf) && !node::is_addon(&file.path)
 }
 
 /// Whether Python has to be there when it is loaded.

@@ -125,7 +125,6 @@ impl<'w> Loader<'w> {
         let (path, elf) = &self.own;
         if mapped.objects.iter().all(|object| object.path != *path) {
             self.push(mapped, path.clone(), path.clone(), elf, None, None);
-            mapped.followed = mapped.objects.len();
         }
     }
 

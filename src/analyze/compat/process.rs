@@ -1,14 +1,14 @@
 //! Whether a program starts, and whether a library can be loaded into it: loader, libraries, versions, symbols.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::Verdict;
 use super::loader::{Loader, Mapped, Object};
 use super::owner::Owners;
 use super::search::Libc;
-use super::summary::Problem;
+use super::summary::{Problem, UNREAD};
 use super::world::{Found, World};
 use crate::elf::{Elf, Loadable, hash};
 use crate::model::LayerPath;
@@ -22,6 +22,8 @@ pub(super) struct Processes<'w> {
     owners: &'w Owners,
     loaders: RefCell<HashMap<LayerPath, Option<Rc<Loader<'w>>>>>,
     started: RefCell<HashMap<LayerPath, Option<Process<'w>>>>,
+    /// Files that a program, or a module in one, maps.
+    mapped: RefCell<HashSet<LayerPath>>,
 }
 
 /// A program with all it needs, as far as it is found.
@@ -33,7 +35,7 @@ pub(super) struct Process<'w> {
 
 impl<'w> Processes<'w> {
     pub(super) fn new(world: World<'w>, owners: &'w Owners) -> Self {
-        Self { world, owners, loaders: RefCell::default(), started: RefCell::default() }
+        Self { world, owners, loaders: RefCell::default(), started: RefCell::default(), mapped: RefCell::default() }
     }
 
     /// The loader at a path.
@@ -57,6 +59,15 @@ impl<'w> Processes<'w> {
         process
     }
 
+    /// Whether a file that was checked maps another.
+    pub(super) fn maps(&self, path: &LayerPath) -> bool {
+        self.mapped.borrow().contains(path)
+    }
+
+    fn note(&self, mapped: &Mapped<'w>) {
+        self.mapped.borrow_mut().extend(mapped.objects.iter().map(|object| object.path.clone()));
+    }
+
     /// What keeps a program from starting.
     pub(super) fn program(&self, program: &Found<'w>) -> Vec<Problem> {
         let elf = match program.loadable {
@@ -68,6 +79,7 @@ impl<'w> Processes<'w> {
         let Some(interpreter) = elf.interpreter.as_deref().map(LayerPath::clean) else { return Vec::new() };
         match self.process(program, elf) {
             Some(process) => {
+                self.note(&process.mapped);
                 let mut problems = self.preloads(&process, program);
                 let all = 0..process.mapped.objects.len();
                 problems.extend(self.problems(&process.loader, &process.mapped, all, &program.path, elf.bind_now));
@@ -94,6 +106,9 @@ impl<'w> Processes<'w> {
         }
         let before = mapped.objects.len();
         let at = loader.load(&mut mapped, file, elf);
+        if matches!(host, Host::Process(..)) {
+            self.note(&mapped);
+        }
         self.problems(&loader, &mapped, at.min(before)..mapped.objects.len(), &file.path, now)
     }
 
@@ -220,7 +235,7 @@ impl<'w> Processes<'w> {
         let mut problems = Vec::new();
         if untold {
             let what = format!("what its libraries define could not be read{through}");
-            problems.push(Problem::new(Verdict::Undecided, "elf-unread", what).of(file));
+            problems.push(Problem::new(Verdict::Undecided, UNREAD, what).of(file));
         }
         let (verdict, what) = if now {
             (Verdict::Breaks, format!("functions that it needs are nowhere defined{through}: it is not loaded"))
@@ -261,7 +276,7 @@ fn wrong_target(path: &LayerPath, elf: &Elf, loader: &Loader<'_>) -> Problem {
 
 fn unread(file: &LayerPath, path: &LayerPath, why: &str) -> Problem {
     let what = format!("what {} needs could not be read: {why}", path.display());
-    Problem::new(Verdict::Undecided, "elf-unread", what).of(file)
+    Problem::new(Verdict::Undecided, UNREAD, what).of(file)
 }
 
 /// The newest version of a family (`GLIBC_2.36` for `GLIBC_…`) that a library defines.

@@ -114,5 +114,5 @@ fn packages_of_base(facts: &Facts<'_>, runtimes: &[Runtime]) -> Option<Problem> 
     let first = names.first()?;
     let what = format!("its code may import packages that only the old base has: {}", super::summary::listed(&names));
     let hint = "the packages it needs, in its own list of requirements".to_owned();
-    Some(Problem::new(Verdict::Undecided, "base-packages", what).missing(first).hint(hint))
+    Some(Problem::new(Verdict::Works, "base-packages", what).missing(first).hint(hint))
 }

@@ -45,10 +45,13 @@ impl Problem {
     }
 }
 
+/// What could not be read: that it could not be read before either tells nothing of the candidate.
+pub(super) const UNREAD: &str = "elf-unread";
+
 /// The problems that were not there before.
 pub(super) fn news(old: &[Problem], new: Vec<Problem>) -> Vec<Problem> {
     let known: BTreeSet<_> = old.iter().map(Problem::key).collect();
-    new.into_iter().filter(|problem| !known.contains(&problem.key())).collect()
+    new.into_iter().filter(|problem| problem.rule == UNREAD || !known.contains(&problem.key())).collect()
 }
 
 #[derive(Default)]
