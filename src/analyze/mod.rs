@@ -6,6 +6,7 @@
 mod base;
 pub mod compat;
 pub mod diff;
+mod distribution;
 mod dive;
 mod duplicate;
 pub mod finding;
@@ -23,6 +24,7 @@ use crate::model::Image;
 use crate::tree::Tree;
 
 pub use base::{Base, Claim, Confidence, Evidence, EvidenceKind, claims, layers_by_history, shared_layers};
+pub use distribution::{Distribution, distribution};
 pub use dive::{Dive, dive};
 pub use duplicate::{Copy, DuplicateGroup, Duplicates, Spread, duplicates};
 pub use instruction::instruction;

@@ -5,7 +5,7 @@ use anyhow::Context;
 use super::args::{GlobalArgs, InspectArgs};
 use super::output::emit;
 use super::{Verdict, settings};
-use crate::recommend::{Catalog, Finder};
+use crate::recommend::{Catalog, Finder, Signs};
 use crate::report::{self, document};
 
 /// Reads the image, and reports. Its base is looked for without asking a registry for anything more.
@@ -15,7 +15,8 @@ pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Ver
     let catalog = Catalog::shipped()?;
     let document = settings::with_scanner(&args.images, global, false, |scanner| {
         let scanned = scanner.scan(&refs)?.pop().context("no image")?;
-        let base = Finder { scanner, catalog: &catalog, ask: false }.find(&scanned, None)?;
+        let signs = Signs::of(scanned.subject(), &catalog);
+        let base = Finder { scanner, catalog: &catalog, ask: false }.find(&scanned, &signs, None);
         Ok(document::inspect(scanned.subject(), &base, report.top()))
     })?;
     let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);

@@ -2,12 +2,12 @@
 
 use super::catalog::Catalog;
 use super::place::{Place, images_in};
-use super::runtime::{self, Language};
+use super::runtime::Signs;
 use super::tags::Tag;
-use super::{RecommendError, Scanner};
+use super::{RecommendError, Scanner, diff_ids};
 use crate::analyze::{Base, Claim, Confidence, Evidence, EvidenceKind, claims, layers_by_history, shared_layers};
-use crate::model::{DiffId, ImageRef, Manifest};
-use crate::scan::{self, Scanned};
+use crate::model::{ImageRef, Manifest};
+use crate::scan::Scanned;
 
 /// Images of a repository that are laid beside another one, at most.
 const MOST_COMPARED: usize = 48;
@@ -52,10 +52,10 @@ impl Finder<'_> {
     /// known image, history, contents.
     ///
     /// `more` is a claim of whoever asks, which comes first.
-    pub fn find(&self, scanned: &Scanned, more: Option<Claim>) -> Result<Base, RecommendError> {
+    pub fn find(&self, scanned: &Scanned, signs: &Signs, more: Option<Claim>) -> Base {
         let image = &scanned.image.manifest;
         let (mut evidence, mut known) = self.claimed(scanned, more);
-        known.extend(self.known(scanned));
+        known.extend(self.known(scanned, signs));
         known.retain(|known| is_under(known, image, self.catalog));
         known.sort_by_key(|known| std::cmp::Reverse((known.official, known.manifest.layers.len())));
         if let Some(best) = known.first() {
@@ -66,9 +66,9 @@ impl Finder<'_> {
             names.retain(|name| seen.insert(name.clone()));
             let says = format!("its {} are the image's lowest", counted(best.manifest.layers.len()));
             evidence.push(Evidence { kind: EvidenceKind::Layers, says, holds: Some(true) });
-            return Ok(proven(best, names, evidence));
+            return proven(best, names, evidence);
         }
-        Ok(self.by_signs(scanned, evidence))
+        by_signs(scanned, signs, evidence)
     }
 
     /// What the image claims, looked up.
@@ -103,23 +103,22 @@ impl Finder<'_> {
         });
         match here {
             Some((.., beside)) => self.scanner.document(&beside).ok(),
-            None if self.ask => scan::documents(std::slice::from_ref(name), &self.scanner.speculative()).pop()?.ok(),
+            None if self.ask => self.scanner.documents(std::slice::from_ref(name)).pop()?.ok(),
             None => None,
         }
     }
 
     /// Images whose layers may be under this one: in the same layout, in the cache, in official repositories of its
     /// language and distribution.
-    fn known(&self, scanned: &Scanned) -> Vec<Known> {
+    fn known(&self, scanned: &Scanned, signs: &Signs) -> Vec<Known> {
         let own = scanned.image.manifest.reference.parse::<ImageRef>().ok();
         let beside = match &own {
             Some(ImageRef::OciLayout { dir, .. }) => images_in(dir).unwrap_or_default(),
             _ => Vec::new(),
         };
-        let beside: Vec<ImageRef> = beside.into_iter().map(|(.., image)| image).take(MOST_COMPARED).collect();
-        let mut refs = beside;
+        let mut refs: Vec<ImageRef> = beside.into_iter().map(|(.., image)| image).take(MOST_COMPARED).collect();
         if self.ask {
-            refs.extend(self.official(scanned, own.as_ref()));
+            refs.extend(self.official(signs, own.as_ref()));
         }
         let read = self.scanner.documents(&refs).into_iter().filter_map(Result::ok);
         let cached = self.scanner.options.cache.iter().flat_map(|cache| cache.manifests());
@@ -127,35 +126,27 @@ impl Finder<'_> {
     }
 
     fn known_as(&self, manifest: Manifest) -> Option<Known> {
-        let (place, _) = Place::of(&manifest.reference.parse().ok()?)?;
-        Some(Known { name: manifest.reference.clone(), official: is_official(&place, self.catalog), manifest })
+        let (place, _) = Place::named(&manifest.reference)?;
+        Some(Known { name: manifest.reference.clone(), official: place.is_official(self.catalog), manifest })
     }
 
     /// Tags of the official repositories that the image's contents point at, beside the image first.
-    fn official(&self, scanned: &Scanned, own: Option<&ImageRef>) -> Vec<ImageRef> {
-        let language = runtime::language(scanned.subject(), self.catalog);
+    fn official(&self, signs: &Signs, own: Option<&ImageRef>) -> Vec<ImageRef> {
         let here = own.and_then(Place::of).map(|(place, _)| place);
         let mut images = Vec::new();
-        for place in self.repositories(scanned, language.as_ref(), here.as_ref()) {
+        for place in self.repositories(signs, here.as_ref()) {
             let Ok(tags) = place.tags(&self.scanner.speculative()) else { continue };
-            let wanted = language.as_ref().map_or(&[][..], |language| &language.version);
-            let fits = |tag: &str| wanted.is_empty() || Tag::parse(tag).version().starts_with(wanted);
+            let fits = |tag: &str| signs.version().is_empty() || Tag::parse(tag).version().starts_with(signs.version());
             images.extend(tags.into_iter().filter(|(tag, _)| fits(tag)).map(|(_, image)| image).take(MOST_COMPARED));
         }
         images
     }
 
     /// Official repositories for what the image has: of its language, and of its distribution.
-    pub(super) fn repositories(
-        &self,
-        scanned: &Scanned,
-        language: Option<&Language>,
-        here: Option<&Place>,
-    ) -> Vec<Place> {
+    pub(super) fn repositories(&self, signs: &Signs, here: Option<&Place>) -> Vec<Place> {
+        let (language, distribution) = (signs.language.as_ref(), signs.distribution.as_ref());
         let runtimes = self.catalog.runtimes.iter().filter(|runtime| language.is_some_and(|own| own.id == runtime.id));
-        let distribution = runtime::distribution(&scanned.tree);
-        let distros =
-            self.catalog.distros.iter().filter(|distro| distribution.as_ref().is_some_and(|own| own.id == distro.id));
+        let distros = self.catalog.distros.iter().filter(|distro| distribution.is_some_and(|own| own.id == distro.id));
         let names = runtimes.flat_map(|runtime| &runtime.repositories);
         let names = names.chain(distros.flat_map(|distro| &distro.repositories));
         let mut places = Vec::new();
@@ -172,39 +163,31 @@ impl Finder<'_> {
         }
         places
     }
+}
 
-    /// No image is known to be under it: what history and contents say.
-    fn by_signs(&self, scanned: &Scanned, mut evidence: Vec<Evidence>) -> Base {
-        let image = &scanned.image.manifest;
-        let claimed = evidence.iter().find(|evidence| evidence.holds != Some(false)).map(|claim| claim.says.clone());
-        let layers = layers_by_history(&image.config);
-        if let Some(layers) = layers {
-            let says = format!("a default command follows the lowest {}", counted(layers));
-            evidence.push(Evidence { kind: EvidenceKind::History, says, holds: None });
-        }
-        let language = runtime::language(scanned.subject(), self.catalog);
-        let distribution = runtime::distribution(&scanned.tree);
-        let signs: Vec<String> = [
-            language
-                .as_ref()
-                .map(|language| format!("{} {}, by {}", language.id, language.release(), language.told_by)),
-            distribution.as_ref().map(|distribution| distribution.name.clone()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let says = match (signs.is_empty(), layers, image.layers.len()) {
-            (true, ..) => "no distribution and no language: made from scratch, or from next to nothing".into(),
-            (false, None, 1) => {
-                format!("{}, all in one layer: the base's files can't be told from the rest", signs.join("; "))
-            }
-            _ => signs.join("; "),
-        };
-        evidence.push(Evidence { kind: EvidenceKind::Contents, says, holds: None });
-        let confidence = if claimed.is_some() { Confidence::Likely } else { Confidence::Guess };
-        let names = claimed.into_iter().collect();
-        Base { names, digest: None, layers, evidence, confidence, config: None }
+/// No image is known to be under it: what history and contents say.
+fn by_signs(scanned: &Scanned, signs: &Signs, mut evidence: Vec<Evidence>) -> Base {
+    let image = &scanned.image.manifest;
+    let claimed = evidence.iter().find(|evidence| evidence.holds != Some(false)).map(|claim| claim.says.clone());
+    let layers = layers_by_history(&image.config);
+    if let Some(layers) = layers {
+        let says = format!("a default command follows the lowest {}", counted(layers));
+        evidence.push(Evidence { kind: EvidenceKind::History, says, holds: None });
     }
+    let language = signs.language.as_ref().map(|language| format!("{}, by {}", language.name(), language.told_by));
+    let distribution = signs.distribution.as_ref().map(|distribution| distribution.name.clone());
+    let told: Vec<String> = language.into_iter().chain(distribution).collect();
+    let says = match (told.is_empty(), layers, image.layers.len()) {
+        (true, ..) => "no distribution and no language: made from scratch, or from next to nothing".into(),
+        (false, None, 1) => {
+            format!("{}, all in one layer: the base's files can't be told from the rest", told.join("; "))
+        }
+        _ => told.join("; "),
+    };
+    evidence.push(Evidence { kind: EvidenceKind::Contents, says, holds: None });
+    let confidence = if claimed.is_some() { Confidence::Likely } else { Confidence::Guess };
+    let names = claimed.into_iter().collect();
+    Base { names, digest: None, layers, evidence, confidence, config: None }
 }
 
 fn proven(known: &Known, names: Vec<String>, evidence: Vec<Evidence>) -> Base {
@@ -223,24 +206,13 @@ fn proven(known: &Known, names: Vec<String>, evidence: Vec<Evidence>) -> Base {
 /// it its own base; an official one is.
 fn is_under(known: &Known, image: &Manifest, catalog: &Catalog) -> bool {
     let (own, its) = (diff_ids(image), diff_ids(&known.manifest));
-    let place = |name: &str| Some(Place::of(&name.parse().ok()?)?.0);
+    let place = |name: &str| Place::named(name).map(|(place, _)| place);
     let (here, there) = (place(&image.reference), place(&known.name));
     let may_be = match &here {
-        Some(place) if here == there => is_official(place, catalog),
+        Some(place) if here == there => place.is_official(catalog),
         _ => known.official || its.len() < own.len(),
     };
     may_be && !its.is_empty() && shared_layers(own, its) == its.len()
-}
-
-/// Whether a place holds official images, or a copy of them.
-pub(super) fn is_official(place: &Place, catalog: &Catalog) -> bool {
-    let of_runtimes = catalog.runtimes.iter().flat_map(|runtime| &runtime.repositories);
-    let mut all = of_runtimes.chain(catalog.distros.iter().flat_map(|distro| &distro.repositories));
-    all.any(|official| place.is_copy_of(official))
-}
-
-fn diff_ids(manifest: &Manifest) -> &[DiffId] {
-    &manifest.config.rootfs.diff_ids
 }
 
 fn counted(layers: usize) -> String {

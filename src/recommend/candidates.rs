@@ -1,18 +1,17 @@
 //! Images that could be the base instead: by the tags of the same repository, by the catalogue, and as told. Documents
 //! first; only the best few are read to their ends.
 
-use super::base::is_official;
+use super::application::Application;
 use super::catalog::dotted;
 use super::place::Place;
-use super::runtime::{self, Distribution, Language};
+use super::runtime::Signs;
 use super::tags::Tag;
-use super::{Family, Figures, Finder, Patch, RecommendError, Request, figures_on, layers_of, proof};
+use super::{Family, Figures, Finder, Patch, RecommendError, Request, diff_ids};
 use crate::analyze::Base;
 use crate::analyze::compat::{Compatibility, Verdict};
-use crate::analyze::startup::{LayerCost, Prediction, predict};
+use crate::analyze::startup::{LayerCost, Prediction};
 use crate::model::{ImageRef, Manifest};
 use crate::scan::Scanned;
-use crate::tree::Tree;
 
 /// Tags of one repository whose documents are looked at, at most.
 const MOST_TAGS: usize = 32;
@@ -75,28 +74,17 @@ struct Lead {
 
 /// Looks for candidates for one image.
 pub(super) struct Search<'a> {
-    finder: Finder<'a>,
-    request: &'a Request<'a>,
-    image: &'a Scanned,
-    base: &'a Base,
-    today: &'a str,
-    pub(super) language: Option<Language>,
-    pub(super) distribution: Option<Distribution>,
+    pub(super) finder: Finder<'a>,
+    pub(super) request: &'a Request<'a>,
+    pub(super) image: &'a Scanned,
+    pub(super) base: &'a Base,
+    pub(super) signs: &'a Signs,
+    pub(super) application: &'a Application<'a>,
+    /// `YYYY-MM-DD`.
+    pub(super) today: &'a str,
 }
 
-impl<'a> Search<'a> {
-    pub(super) fn new(
-        finder: Finder<'a>,
-        request: &'a Request<'a>,
-        image: &'a Scanned,
-        base: &'a Base,
-        today: &'a str,
-    ) -> Self {
-        let language = runtime::language(image.subject(), finder.catalog);
-        let distribution = runtime::distribution(&image.tree);
-        Self { finder, request, image, base, today, language, distribution }
-    }
-
+impl Search<'_> {
     /// The candidates, in no order, and what could not be had.
     pub(super) fn run(&self) -> Result<(Vec<Candidate>, Vec<Unavailable>), RecommendError> {
         let mut unavailable = Vec::new();
@@ -108,8 +96,8 @@ impl<'a> Search<'a> {
     }
 
     fn leads(&self, unavailable: &mut Vec<Unavailable>) -> Vec<Lead> {
-        let told = self.request.candidates.iter().map(|reference| (reference.clone(), None, true));
-        let mut leads: Vec<Lead> = told.map(|(reference, family, told)| Lead { reference, family, told }).collect();
+        let told = self.request.candidates.iter().cloned();
+        let mut leads: Vec<Lead> = told.map(|reference| Lead { reference, family: None, told: true }).collect();
         for (place, tag) in self.places() {
             match place.tags(&self.finder.scanner.speculative()) {
                 Ok(tags) => leads.extend(self.stand_ins(tags, &tag)),
@@ -125,7 +113,7 @@ impl<'a> Search<'a> {
 
     /// The repositories of the base, with its tag there; official ones where its name is not known.
     fn places(&self) -> Vec<(Place, String)> {
-        let named = self.base.names.iter().filter_map(|name| Place::of(&name.parse().ok()?));
+        let named = self.base.names.iter().filter_map(|name| Place::named(name));
         let mut places: Vec<(Place, String)> = Vec::new();
         for (place, tag) in named.filter(|(place, _)| self.may_ask(place)) {
             if !places.iter().any(|(known, _)| *known == place) {
@@ -134,7 +122,7 @@ impl<'a> Search<'a> {
         }
         if places.is_empty() && self.finder.ask {
             let here = self.request.image.as_ref().and_then(Place::of).map(|(place, _)| place);
-            let found = self.finder.repositories(self.image, self.language.as_ref(), here.as_ref());
+            let found = self.finder.repositories(self.signs, here.as_ref());
             places.extend(found.into_iter().map(|place| (place, String::new())));
         }
         places
@@ -147,10 +135,9 @@ impl<'a> Search<'a> {
     /// Tags that could stand in for the base's, those that are built on the same first, short names first.
     fn stand_ins(&self, tags: Vec<(String, ImageRef)>, base: &str) -> Vec<Lead> {
         let base = Tag::parse(base);
-        let wanted = self.language.as_ref().map_or(&[][..], |language| &language.version);
         let mut fitting: Vec<(Tag, String, ImageRef)> =
             tags.into_iter().map(|(tag, reference)| (Tag::parse(&tag), tag, reference)).collect();
-        fitting.retain(|(tag, ..)| tag.stands_in_for(&base, wanted));
+        fitting.retain(|(tag, ..)| tag.stands_in_for(&base, self.signs.version()));
         fitting.sort_by_key(|(tag, text, _)| (!tag.on_the_same(&base), text.len()));
         let leads = fitting.into_iter().take(MOST_TAGS);
         leads.map(|(.., reference)| Lead { reference, family: None, told: false }).collect()
@@ -159,8 +146,8 @@ impl<'a> Search<'a> {
     fn of_catalogue(&self) -> Vec<Lead> {
         let families = self.finder.catalog.families.iter().filter_map(|family| {
             let version = match (&family.runtime, &family.distro) {
-                (Some(runtime), _) => self.language.as_ref().filter(|own| own.id == *runtime)?.release(),
-                (_, Some(distro)) if self.language.is_none() => self.distribution_version(distro)?,
+                (Some(runtime), _) => self.signs.language.as_ref().filter(|own| own.id == *runtime)?.release(),
+                (_, Some(distro)) if self.signs.language.is_none() => self.distribution_version(distro)?,
                 _ => return None,
             };
             let fits = family.version.as_ref().is_none_or(|only| *only == version);
@@ -171,11 +158,11 @@ impl<'a> Search<'a> {
         families.filter(asks).collect()
     }
 
-    /// The release of the image's distribution, if it is this one: by its codename where tags go by that.
+    /// The release of the image's distribution, if it is this one, as exactly as its images are named.
     fn distribution_version(&self, id: &str) -> Option<String> {
-        let own = self.distribution.as_ref().filter(|own| own.id == id)?;
-        let by_number = own.version.split('.').take(if id == "alpine" { 2 } else { 1 }).collect::<Vec<_>>().join(".");
-        Some(by_number)
+        let own = self.signs.distribution.as_ref().filter(|own| own.id == id)?;
+        let numbers = own.version.split('.').take(if id == "alpine" { 2 } else { 1 });
+        Some(numbers.collect::<Vec<_>>().join("."))
     }
 
     /// Looks at documents. Images that are the base itself, or one another, count once; what would not be smaller is
@@ -187,7 +174,7 @@ impl<'a> Search<'a> {
     ) -> Result<Vec<Candidate>, RecommendError> {
         let refs: Vec<ImageRef> = leads.iter().map(|lead| lead.reference.clone()).collect();
         let base_layers = self.base.layers.unwrap_or(0);
-        let base = layers_of(&self.image.image.manifest).get(..base_layers).unwrap_or_default();
+        let base = diff_ids(&self.image.image.manifest).get(..base_layers).unwrap_or_default();
         let mut candidates: Vec<Candidate> = Vec::new();
         for (lead, found) in leads.into_iter().zip(self.finder.scanner.documents(&refs)) {
             let manifest = match found {
@@ -199,12 +186,12 @@ impl<'a> Search<'a> {
                 }
             };
             let name = lead.reference.to_string();
-            let same = |candidate: &&mut Candidate| layers_of(&candidate.manifest) == layers_of(&manifest);
+            let same = |candidate: &&mut Candidate| diff_ids(&candidate.manifest) == diff_ids(&manifest);
             if let Some(known) = candidates.iter_mut().find(same) {
                 if !known.names.contains(&name) {
                     known.names.push(name);
                 }
-            } else if layers_of(&manifest) != base || lead.told {
+            } else if diff_ids(&manifest) != base || lead.told {
                 candidates.push(self.candidate(lead, name, manifest));
             }
         }
@@ -214,22 +201,13 @@ impl<'a> Search<'a> {
     }
 
     fn candidate(&self, lead: Lead, name: String, manifest: Manifest) -> Candidate {
-        let application = &self.image.image.layers[self.base.layers.unwrap_or(0)..];
-        let own: u64 = application.iter().map(|layer| layer.stored_bytes).sum();
-        let its: u64 = manifest.layers.iter().map(|layer| layer.size).sum();
-        let figures = Figures {
-            stored_bytes: own + its,
-            layers: application.len() + manifest.layers.len(),
-            ..Figures::default()
-        };
-        let end_of_life = self.ended(&lead.reference);
-        let start = self.start(LayerCost::of_manifest(&manifest));
+        let end_of_life = Place::of(&lead.reference).and_then(|place| self.ended(place));
         Candidate {
             names: vec![name],
             family: lead.family,
             end_of_life,
-            figures,
-            start,
+            figures: self.application.figures_by_manifest(&manifest),
+            start: self.application.start_on(LayerCost::of_manifest(&manifest)),
             compatibility: None,
             patch: None,
             manifest,
@@ -238,21 +216,14 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The cold start of the application on these layers.
-    fn start(&self, mut layers: Vec<LayerCost>) -> Prediction {
-        layers.extend(LayerCost::of_image(self.image.subject()).split_off(self.base.layers.unwrap_or(0)));
-        predict(&layers, self.request.have, self.request.setting)
-    }
-
     /// Which are to be read: those that were asked for, and of the others the smallest, in turn of those that are built
     /// on the same as the base and of those that are not.
     fn choose(&self, candidates: &mut [Candidate]) {
-        let base = self.base.names.first().and_then(|name| Place::of(&name.parse().ok()?)).map(|(_, tag)| tag);
-        let base = Tag::parse(&base.unwrap_or_default());
-        let alike = |candidate: &Candidate| {
-            let tag = candidate.names.first().and_then(|name| Place::of(&name.parse().ok()?)).map(|(_, tag)| tag);
-            Tag::parse(&tag.unwrap_or_default()).on_the_same(&base)
+        let tag = |names: &[String]| {
+            Tag::parse(&names.first().and_then(|name| Place::named(name)).map(|(_, tag)| tag).unwrap_or_default())
         };
+        let base = tag(&self.base.names);
+        let alike = |candidate: &Candidate| tag(&candidate.names).on_the_same(&base);
         candidates.sort_by_key(|candidate| candidate.figures.stored_bytes);
         let mut turn = [0_usize; 2];
         candidates.sort_by_cached_key(|candidate| {
@@ -265,18 +236,16 @@ impl<'a> Search<'a> {
     /// Reads the first ones, and looks whether the application runs on them.
     fn read(&self, candidates: &mut [Candidate]) -> Result<(), RecommendError> {
         let told = candidates.iter().filter(|candidate| candidate.told).count();
-        let chosen = &mut candidates[..];
-        let chosen = chosen.iter_mut().take(told + self.request.deep);
-        let mut chosen: Vec<&mut Candidate> = chosen.collect();
+        let mut chosen: Vec<&mut Candidate> = candidates.iter_mut().take(told + self.request.deep).collect();
         let refs: Vec<ImageRef> = chosen.iter().filter_map(|candidate| candidate.names.first()?.parse().ok()).collect();
         let scanned = self.finder.scanner.scan(&refs)?;
         for (candidate, scanned) in chosen.iter_mut().zip(scanned) {
-            candidate.compatibility = proof(self.image, self.base, self.request, &scanned)?;
-            candidate.start = self.start(LayerCost::of_image(scanned.subject()));
-            if let Some(layers) = self.base.layers {
-                candidate.figures = figures_on(self.image.subject(), layers, scanned.subject());
+            candidate.compatibility = self.application.runs_on(scanned.subject());
+            candidate.start = self.application.start_on(LayerCost::of_image(scanned.subject()));
+            if self.base.layers.is_some() {
+                candidate.figures = self.application.figures_on(scanned.subject());
+                candidate.patch = self.patch(candidate, &scanned)?;
             }
-            candidate.patch = self.patch(candidate, &scanned)?;
             candidate.scanned = Some(scanned);
         }
         Ok(())
@@ -284,21 +253,18 @@ impl<'a> Search<'a> {
 
     /// What the Dockerfile would be on it.
     fn patch(&self, candidate: &Candidate, scanned: &Scanned) -> Result<Option<Patch>, RecommendError> {
-        let (Some(plan), Some(layers)) = (self.request.plan, self.base.layers) else { return Ok(None) };
-        let Some(name) = candidate.names.first() else { return Ok(None) };
-        let old = Tree::new(self.image.tree.layers()[..layers].to_vec());
-        plan.patch(name, &old, &scanned.tree)
+        let Some((plan, name)) = self.request.plan.zip(candidate.names.first()) else { return Ok(None) };
+        plan.patch(name, &self.application.below, &scanned.tree)
     }
 
     /// Whether the base's release has ended.
     pub(super) fn end_of_life(&self) -> Option<EndOfLife> {
-        let named = self.base.names.iter().find_map(|name| self.ended(&name.parse().ok()?));
+        let named = self.base.names.iter().find_map(|name| self.ended(Place::named(name)?));
         named.or_else(|| self.language_ended())
     }
 
-    fn ended(&self, reference: &ImageRef) -> Option<EndOfLife> {
-        let (place, tag) = Place::of(reference)?;
-        is_official(&place, self.finder.catalog).then_some(())?;
+    fn ended(&self, (place, tag): (Place, String)) -> Option<EndOfLife> {
+        place.is_official(self.finder.catalog).then_some(())?;
         let official = self.finder.catalog.end_of_life.keys().find(|official| place.is_copy_of(official))?;
         let tag = Tag::parse(&tag);
         let since = self.finder.catalog.end_of_life(official, tag.version(), tag.distro())?;
@@ -308,13 +274,12 @@ impl<'a> Search<'a> {
     }
 
     fn language_ended(&self) -> Option<EndOfLife> {
-        let language = self.language.as_ref()?;
+        let language = self.signs.language.as_ref()?;
         let runtime = self.finder.catalog.runtimes.iter().find(|runtime| runtime.id == language.id)?;
         let since = runtime
             .repositories
             .iter()
             .find_map(|repository| self.finder.catalog.end_of_life(repository, &language.version, &[]))?;
-        let release = format!("{} {}", language.id, language.release());
-        (since < self.today).then(|| EndOfLife { release, since: since.into() })
+        (since < self.today).then(|| EndOfLife { release: language.name(), since: since.into() })
     }
 }

@@ -112,10 +112,10 @@ impl Catalog {
         shorter.chain(words.iter().cloned()).find_map(|name| known.get(&name)).map(String::as_str)
     }
 
-    /// Whether a repository is one of official images: a language's or a distribution's.
-    pub fn knows(&self, repository: &str) -> bool {
+    /// The repositories of official images: the languages', then the distributions'.
+    pub fn repositories(&self) -> impl Iterator<Item = &str> {
         let of_runtimes = self.runtimes.iter().flat_map(|runtime| &runtime.repositories);
-        of_runtimes.chain(self.distros.iter().flat_map(|distro| &distro.repositories)).any(|known| known == repository)
+        of_runtimes.chain(self.distros.iter().flat_map(|distro| &distro.repositories)).map(String::as_str)
     }
 }
 
@@ -161,7 +161,8 @@ mod tests {
         assert_eq!(catalog.end_of_life(python, &[3, 7, 17], &[]), Some("2023-06-27"));
         assert_eq!(catalog.end_of_life(python, &[3, 99], &[]), None);
         assert_eq!(catalog.end_of_life("docker.io/library/debian", &[], &["buster".into()]), Some("2024-06-30"));
-        assert!(catalog.knows(python) && !catalog.knows("docker.io/library/flask"));
+        let knows = |repository: &str| catalog.repositories().any(|known| known == repository);
+        assert!(knows(python) && !knows("docker.io/library/flask"));
     }
 
     #[test]

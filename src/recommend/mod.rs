@@ -1,6 +1,7 @@
 //! Which slimmer base an image could stand on: the base that is under it, images that could take its place, whether the
 //! application runs on each, and what is gained.
 
+mod application;
 pub mod base;
 mod candidates;
 pub mod catalog;
@@ -11,20 +12,19 @@ pub mod tags;
 
 use std::collections::HashSet;
 
-use crate::analyze::compat::{self, Application, Compatibility, Verdict};
+use crate::analyze::compat::Verdict;
 use crate::analyze::startup::{LayerCost, Prediction, Setting, predict};
-use crate::analyze::{Base, EvidenceKind, Subject, instruction, packages};
+use crate::analyze::{Base, EvidenceKind, Subject, packages};
 use crate::dockerfile::DockerfileError;
-use crate::model::{DiffId, Digest, ImageRef, Manifest, instructions};
+use crate::model::{DiffId, Digest, ImageRef, Manifest};
 use crate::scan::{self, OnEvent, ScanError, Scanned};
 use crate::source::SourceError;
-use crate::tree::Tree;
 
 pub use base::Finder;
 pub use candidates::{Candidate, EndOfLife, Unavailable};
 pub use catalog::{Catalog, CatalogError, Family};
 pub use plan::{Patch, Plan, StageBase};
-pub use runtime::{Distribution, Language};
+pub use runtime::{Language, Signs};
 
 use candidates::Search;
 
@@ -155,10 +155,8 @@ pub struct Recommendation {
     pub image: Scanned,
     /// What is under it.
     pub base: Base,
-    /// The language it is made for.
-    pub language: Option<Language>,
-    /// Its distribution.
-    pub distribution: Option<Distribution>,
+    /// What it is made for.
+    pub signs: Signs,
     /// The base's release, if it is no longer maintained.
     pub end_of_life: Option<EndOfLife>,
     /// Whether the application's files are known, or only its Dockerfile.
@@ -184,17 +182,18 @@ impl Recommendation {
 /// Looks for slimmer bases. `today` is `YYYY-MM-DD`.
 pub fn recommend(finder: Finder<'_>, request: &Request<'_>, today: &str) -> Result<Recommendation, RecommendError> {
     let image = finder.scanner.read(&request.subject()?)?;
+    let signs = Signs::of(image.subject(), finder.catalog);
     let base = match (&request.from, request.plan) {
         (Some(base), _) => finder.told(&image, EvidenceKind::Told, base)?,
         (None, Some(plan)) if !request.built() => finder.told(&image, EvidenceKind::Dockerfile, &plan.base()?)?,
-        (None, plan) => finder.find(&image, plan.map(Plan::claim))?,
+        (None, plan) => finder.find(&image, &signs, plan.map(Plan::claim)),
     };
-    let search = Search::new(finder, request, &image, &base, today);
+    let application = application::Application::new(request, &image, &base)?;
+    let search =
+        Search { finder, request, image: &image, base: &base, signs: &signs, today, application: &application };
     let (mut candidates, unavailable) = search.run()?;
     candidates.sort_by_key(|candidate| (candidate.verdict(), candidate.figures.stored_bytes));
     Ok(Recommendation {
-        language: search.language.clone(),
-        distribution: search.distribution.clone(),
         end_of_life: search.end_of_life(),
         built: request.built(),
         now: figures(image.subject()),
@@ -202,6 +201,7 @@ pub fn recommend(finder: Finder<'_>, request: &Request<'_>, today: &str) -> Resu
         candidates,
         unavailable,
         base,
+        signs,
         image,
     })
 }
@@ -216,59 +216,7 @@ fn figures(subject: Subject<'_>) -> Figures {
     }
 }
 
-/// The numbers of the application's layers on those of a candidate. The candidate's packages, and those that the
-/// application added to its old base's.
-fn figures_on(image: Subject<'_>, base_layers: usize, candidate: Subject<'_>) -> Figures {
-    let (own, other) = (figures(image), figures(candidate));
-    let below = Tree::new(image.tree.layers()[..base_layers].to_vec());
-    let (all, old) = (packages(image.tree), packages(&below));
-    let added = all.iter().filter(|package| old.binary_search(package).is_err()).count();
-    let of_base: u64 = image.image.layers[..base_layers].iter().map(|layer| layer.stored_bytes).sum();
-    let files_of_base: u64 = below.layers().iter().map(|layer| layer.file_bytes()).sum();
-    let sum = |base: Option<u64>, more: Option<u64>| Some(base? - files_of_base + more?);
-    Figures {
-        stored_bytes: own.stored_bytes - of_base + other.stored_bytes,
-        file_bytes: sum(own.file_bytes, other.file_bytes),
-        layers: own.layers - base_layers + other.layers,
-        packages: other.packages.map(|packages| packages + added),
-    }
-}
-
-/// Whether the application runs on a candidate; `None` where it can't be told from its base.
-fn proof(
-    image: &Scanned,
-    base: &Base,
-    request: &Request<'_>,
-    candidate: &Scanned,
-) -> Result<Option<Compatibility>, RecommendError> {
-    let Some(base_layers) = base.layers else { return Ok(None) };
-    let manifest = &image.image.manifest;
-    let config = &manifest.config.config;
-    let planned = request.plan.filter(|_| !request.built()).map(|plan| plan.runs_with(config)).transpose()?;
-    let build_commands = match request.plan {
-        Some(plan) => plan.build_commands()?,
-        None => commands(manifest, base_layers),
-    };
-    let application = Application {
-        image: image.subject(),
-        base_layers,
-        base: base.config.as_ref(),
-        runs_with: planned.as_ref().unwrap_or(config),
-        build_commands: &build_commands,
-        built: request.built(),
-    };
-    Ok(Some(compat::check(&application, candidate.subject())))
-}
-
-/// The commands that history says made the layers above the base.
-fn commands(manifest: &Manifest, base_layers: usize) -> Vec<String> {
-    let steps = instructions(&manifest.config.history, manifest.layers.len());
-    let above = steps.into_iter().skip(base_layers).flatten();
-    let made = above.map(|step| instruction(&manifest.config.history[step].created_by));
-    made.filter_map(|made| made.strip_prefix("RUN ").map(str::to_owned)).collect()
-}
-
 /// What makes two images the same to a person who looks for a base.
-fn layers_of(manifest: &Manifest) -> &[DiffId] {
+fn diff_ids(manifest: &Manifest) -> &[DiffId] {
     &manifest.config.rootfs.diff_ids
 }

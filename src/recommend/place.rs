@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use oci_spec::distribution::Reference;
 
+use super::catalog::Catalog;
 use crate::model::ImageRef;
 use crate::scan;
 use crate::source::{self, SourceError};
@@ -38,6 +39,16 @@ impl Place {
             }
             _ => None,
         }
+    }
+
+    /// The same of an image's name.
+    pub(super) fn named(name: &str) -> Option<(Self, String)> {
+        Self::of(&name.parse().ok()?)
+    }
+
+    /// Whether it holds official images, or a copy of them.
+    pub(super) fn is_official(&self, catalog: &Catalog) -> bool {
+        catalog.repositories().any(|official| self.is_copy_of(official))
     }
 
     fn of_registry(name: &Reference) -> Self {

@@ -1,10 +1,8 @@
-//! Which language an image is made for, and which distribution: what candidates are looked for by.
-
-use std::collections::BTreeMap;
+//! Which language an image is made for, and which distribution: what bases and candidates are looked for by.
 
 use super::catalog::{Catalog, Runtime, dotted};
 use super::tags::numbers;
-use crate::analyze::{Subject, packages};
+use crate::analyze::{Distribution, Subject, distribution, packages};
 use crate::model::LayerPath;
 use crate::tree::Tree;
 
@@ -27,23 +25,37 @@ impl Language {
     pub fn release(&self) -> String {
         dotted(&self.version)
     }
+
+    /// `python 3.11`.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.id, self.release())
+    }
 }
 
-/// A distribution, by os-release.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Distribution {
-    /// `ID`: `debian`.
-    pub id: String,
-    /// `VERSION_ID`: `12`.
-    pub version: String,
-    /// `VERSION_CODENAME`: `bookworm`; empty where there is none.
-    pub codename: String,
-    /// `PRETTY_NAME`.
-    pub name: String,
+/// What an image is made for.
+#[derive(Clone, Debug, Default)]
+pub struct Signs {
+    /// Its language.
+    pub language: Option<Language>,
+    /// Its distribution, where that has a name.
+    pub distribution: Option<Distribution>,
+}
+
+impl Signs {
+    /// Of an image.
+    pub fn of(subject: Subject<'_>, catalog: &Catalog) -> Self {
+        let distribution = distribution(subject.tree).filter(|distribution| !distribution.id.is_empty());
+        Self { language: language(subject, catalog), distribution }
+    }
+
+    /// The language's version; empty where there is none.
+    pub(super) fn version(&self) -> &[u64] {
+        self.language.as_ref().map_or(&[], |language| &language.version)
+    }
 }
 
 /// The language of an image: by a variable of an official image first, then by a program, then by a package.
-pub(super) fn language(subject: Subject<'_>, catalog: &Catalog) -> Option<Language> {
+fn language(subject: Subject<'_>, catalog: &Catalog) -> Option<Language> {
     let by_variable = catalog.runtimes.iter().find_map(|runtime| of_variable(subject, runtime));
     let by_program = || catalog.runtimes.iter().find_map(|runtime| of_program(subject.tree, runtime));
     by_variable.or_else(by_program).or_else(|| of_package(subject.tree, catalog))
@@ -83,32 +95,4 @@ fn of_package(tree: &Tree, catalog: &Catalog) -> Option<Language> {
         let version = package.version.split_once(':').map_or(package.version.as_str(), |(_, version)| version);
         found(runtime, version, format!("package {} {}", package.name, package.version))
     })
-}
-
-/// The distribution of an image (os-release(5)).
-pub(super) fn distribution(tree: &Tree) -> Option<Distribution> {
-    let text = content(tree, "etc/os-release").or_else(|| content(tree, "usr/lib/os-release"))?;
-    let fields: BTreeMap<&str, String> = text.lines().filter_map(|line| line.split_once('=')).map(unquoted).collect();
-    let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
-    let distribution = Distribution {
-        id: field("ID"),
-        version: field("VERSION_ID"),
-        codename: field("VERSION_CODENAME"),
-        name: field("PRETTY_NAME"),
-    };
-    (!distribution.id.is_empty()).then_some(distribution)
-}
-
-fn unquoted<'t>((key, value): (&'t str, &str)) -> (&'t str, String) {
-    let value = value.trim();
-    let inner = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
-    (key.trim(), inner.unwrap_or(value).to_owned())
-}
-
-/// A small system file that was kept while its layer was read.
-fn content<'t>(tree: &'t Tree, path: &str) -> Option<std::borrow::Cow<'t, str>> {
-    let (_, node) = tree.follow(&LayerPath::from(path), true).ok()?;
-    let id = tree.data(tree.node(node))?;
-    let bytes = tree.layers()[id.layer as usize].captured(id.row)?;
-    Some(String::from_utf8_lossy(bytes))
 }

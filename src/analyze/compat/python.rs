@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::summary::Problem;
-use super::world::{Found, Text, World};
+use super::world::{Found, World};
 use super::{Facts, Verdict};
+use crate::analyze::distribution;
 use crate::elf::Loadable;
 use crate::model::LayerPath;
 
@@ -137,29 +138,18 @@ fn also(world: &World<'_>, prefix: &LayerPath, (major, minor): Version) -> Vec<S
     if prefix.as_bytes() != b"usr" {
         return Vec::new();
     }
-    let Some(release) = distribution(world) else { return Vec::new() };
-    let is = |names: &[&str]| release.split([' ', '"']).any(|word| names.contains(&word));
-    if is(&["debian", "ubuntu"]) || world.is_dir(&"usr/lib/python3/dist-packages".into()) {
+    let Some(release) = distribution(world.tree) else { return Vec::new() };
+    if release.is_like(&["debian", "ubuntu"]) || world.is_dir(&"usr/lib/python3/dist-packages".into()) {
         return vec![
             format!("usr/local/lib/python{major}.{minor}/dist-packages"),
             "usr/lib/python3/dist-packages".into(),
             format!("usr/lib/python{major}.{minor}/dist-packages"),
         ];
     }
-    if is(&["fedora", "rhel", "centos"]) {
+    if release.is_like(&["fedora", "rhel", "centos"]) {
         return ["lib", "lib64"].map(|lib| format!("usr/local/{lib}/python{major}.{minor}/site-packages")).into();
     }
     Vec::new()
-}
-
-/// ID and ID_LIKE of os-release(5), as one text.
-pub(super) fn distribution(world: &World<'_>) -> Option<String> {
-    let text = ["etc/os-release", "usr/lib/os-release"].iter().find_map(|path| match world.text(&(*path).into()) {
-        Text::Known(text) => Some(text.into_owned()),
-        Text::Missing | Text::Unknown => None,
-    })?;
-    let values = text.lines().filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")));
-    Some(values.collect::<Vec<_>>().join(" "))
 }
 
 fn is_python(name: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use super::{BaseDocument, ImageDocument, PredictedDocument, SettingDocument};
 use crate::analyze::compat::{Reason, Verdict};
 use crate::analyze::startup::{Setting, compare};
 use crate::dockerfile::{Note, NoteKind};
-use crate::recommend::{Candidate, EndOfLife, Family, Figures, Plan, Recommendation, StageBase, Unavailable};
+use crate::recommend::{Candidate, EndOfLife, Family, Figures, Language, Plan, Recommendation, StageBase, Unavailable};
 
 /// `layerscope.recommend/1`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -174,14 +174,13 @@ pub struct UnavailableDocument {
 
 /// Makes the document.
 pub fn recommend(found: &Recommendation, plan: Option<&Plan>, setting: &Setting) -> RecommendDocument {
-    let release = |language: &crate::recommend::Language| format!("{} {}", language.id, language.release());
     RecommendDocument {
         schema: "layerscope.recommend/1".into(),
         image: (&found.image.image).into(),
         built: found.built,
         base: (&found.base).into(),
-        language: found.language.as_ref().map(release),
-        distribution: found.distribution.as_ref().map(|distribution| distribution.name.clone()),
+        language: found.signs.language.as_ref().map(Language::name),
+        distribution: found.signs.distribution.as_ref().map(|distribution| distribution.name.clone()),
         end_of_life: found.end_of_life.as_ref().map(EndOfLifeDocument::from),
         setting: setting.into(),
         now: found.now.into(),
