@@ -30,11 +30,10 @@ pub(super) struct Led<'w> {
 }
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
-    let owners = Owners::of(facts.base);
-    let old = problems(&facts.old, &owners, facts.application.built);
-    let mut found = news(&old, problems(&facts.new, &owners, facts.application.built));
+    let old = problems(&facts.old, &facts.owners, facts.application.built);
+    let mut found = news(&old, problems(&facts.new, &facts.owners, facts.application.built));
     found.extend(entrypoint(facts));
-    found.extend(shebangs(facts, &owners));
+    found.extend(shebangs(facts));
     found
 }
 
@@ -187,9 +186,9 @@ fn entrypoint(facts: &Facts<'_>) -> Option<Problem> {
 }
 
 /// Scripts of the application that nothing is known to start.
-fn shebangs(facts: &Facts<'_>, owners: &Owners) -> Vec<Problem> {
+fn shebangs(facts: &Facts<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for found in facts.new.own_files() {
+    for found in &facts.own_files {
         let Some(Loadable::Script(line)) = found.loadable else { continue };
         let mut interpreter = shebang(line);
         if interpreter.first().is_some_and(|word| word.ends_with("/env"))
@@ -205,7 +204,7 @@ fn shebangs(facts: &Facts<'_>, owners: &Owners) -> Vec<Problem> {
         let in_path = facts.new.env("PATH").unwrap_or_default().split(':').any(|path| LayerPath::from(path) == folder);
         let verdict = if in_path { Verdict::Undecided } else { Verdict::Works };
         let what = format!("scripts of the application need {word}, which is not there");
-        let hint = owners.hint(word.trim_start_matches('/'));
+        let hint = facts.owners.hint(word.trim_start_matches('/'));
         problems.push(Problem::new(verdict, "script", what).missing(word).of(&found.path).hint(hint));
     }
     problems

@@ -106,7 +106,7 @@ fn need_of_certificates(facts: &Facts<'_>) -> (Verdict, String) {
     if is(b"python") || is(b"java") || is(b"ruby") || is(b"php") || is(b"perl") {
         return (Verdict::Undecided, "its code fails if it calls others over TLS".into());
     }
-    if facts.new.own_files().any(|file| speaks_tls(&file)) || installed.iter().any(|name| name == "stdlib") {
+    if facts.own_files.iter().any(speaks_tls) || installed.iter().any(|name| name == "stdlib") {
         return (Verdict::Undecided, "it can speak TLS, and fails if it calls others".into());
     }
     let known = facts.application.built && !programs.is_empty();

@@ -21,16 +21,16 @@ const LOADER_FOLDERS: [&str; 4] = ["lib64", "lib", "usr/lib64", "usr/lib"];
 struct Hosts<'w> {
     world: World<'w>,
     processes: Processes<'w>,
-    pythons: Pythons<'w>,
+    pythons: &'w Pythons<'w>,
     /// Programs that are started.
     started: Vec<Found<'w>>,
 }
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
-    let owners = Owners::of(facts.base);
-    let (old, new) = (Hosts::of(facts.old, &owners), Hosts::of(facts.new, &owners));
+    let old = Hosts::of(facts.old, &facts.owners, &facts.old_pythons);
+    let new = Hosts::of(facts.new, &facts.owners, &facts.new_pythons);
     // Programs first: a library that one of them finds by its own paths need not be found without them.
-    let (libraries, others): (Vec<_>, Vec<_>) = facts.new.own_files().partition(is_plain_library);
+    let (libraries, others): (Vec<_>, Vec<_>) = facts.own_files.iter().partition(|file| is_plain_library(file));
     let mut found: Vec<Problem> = others.iter().flat_map(|file| lost(facts, &old, &new, file)).collect();
     let libraries = libraries.iter().filter(|file| !new.processes.maps(&file.path));
     found.extend(libraries.flat_map(|file| lost(facts, &old, &new, file)));
@@ -38,7 +38,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
 }
 
 /// What a file misses that it had.
-fn lost<'w>(facts: &Facts<'w>, old: &Hosts<'w>, new: &Hosts<'w>, file: &Found<'w>) -> Vec<Problem> {
+fn lost<'w>(facts: &'w Facts<'w>, old: &Hosts<'w>, new: &Hosts<'w>, file: &Found<'w>) -> Vec<Problem> {
     let problems = new.problems(file);
     if problems.is_empty() {
         return Vec::new();
@@ -59,9 +59,9 @@ fn lost<'w>(facts: &Facts<'w>, old: &Hosts<'w>, new: &Hosts<'w>, file: &Found<'w
 }
 
 impl<'w> Hosts<'w> {
-    fn of(world: World<'w>, owners: &'w Owners) -> Self {
+    fn of(world: World<'w>, owners: &'w Owners, pythons: &'w Pythons<'w>) -> Self {
         let started = commands::started(&world).into_iter().flat_map(|led| led.programs).collect();
-        Self { world, processes: Processes::new(world, owners), pythons: Pythons::of(world), started }
+        Self { world, processes: Processes::new(world, owners), pythons, started }
     }
 
     fn problems(&self, file: &Found<'w>) -> Vec<Problem> {

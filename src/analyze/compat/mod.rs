@@ -30,8 +30,10 @@ mod world;
 use super::Subject;
 use crate::model::{LayerPath, RuntimeConfig};
 use crate::tree::Tree;
+use owner::Owners;
+use python::Pythons;
 use summary::Problem;
-use world::World;
+use world::{Found, World};
 
 /// What is to run on another base.
 pub struct Application<'a> {
@@ -110,6 +112,13 @@ struct Facts<'a> {
     new: World<'a>,
     /// What the old base has alone.
     base: &'a Tree,
+    /// Which of its packages has which file.
+    owners: Owners,
+    /// The interpreters of the image as it is, and of the application on the candidate.
+    old_pythons: Pythons<'a>,
+    new_pythons: Pythons<'a>,
+    /// Every regular file of the application, on the candidate, by path.
+    own_files: Vec<Found<'a>>,
 }
 
 /// A check: gives problems of the application on the candidate that it has not where it is.
@@ -138,12 +147,18 @@ pub fn check(application: &Application<'_>, candidate: Subject<'_>) -> Compatibi
     let union = Tree::new([candidate.tree.layers(), own].concat());
     let base = Tree::new(below.to_vec());
     let config = config::merged(application, &candidate.image.manifest.config.config);
+    let old = World::new(image.tree, application.runs_with, base_layers);
+    let new = World::new(&union, &config, candidate.tree.layers().len());
     let facts = Facts {
         application,
         candidate,
-        old: World::new(image.tree, application.runs_with, base_layers),
-        new: World::new(&union, &config, candidate.tree.layers().len()),
+        old,
+        new,
         base: &base,
+        owners: Owners::of(&base),
+        old_pythons: Pythons::of(old),
+        new_pythons: Pythons::of(new),
+        own_files: new.own_files().collect(),
     };
     let problems = CHECKS.iter().flat_map(|check| check(&facts)).collect();
     let reasons = summary::reasons(problems);

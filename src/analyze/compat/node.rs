@@ -34,10 +34,11 @@ pub(super) fn major(world: &World<'_>) -> Option<u32> {
 }
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
-    let mut addons = facts.new.own_files().filter(|found| is_addon(&found.path)).filter(|found| match found.loadable {
-        Some(Loadable::Elf(elf)) => elf.symbols.as_ref().is_ok_and(needs_v8),
-        _ => false,
-    });
+    let mut addons =
+        facts.own_files.iter().filter(|found| is_addon(&found.path)).filter(|found| match found.loadable {
+            Some(Loadable::Elf(elf)) => elf.symbols.as_ref().is_ok_and(needs_v8),
+            _ => false,
+        });
     let Some(first) = addons.next() else { return Vec::new() };
     if facts.old.program("node").is_none() {
         return Vec::new();
@@ -52,7 +53,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
             (Verdict::Undecided, "add-ons are made for one version of Node; which one the base has is not known".into())
         }
     };
-    let files: Vec<LayerPath> = std::iter::once(first).chain(addons).map(|found| found.path).collect();
+    let files = std::iter::once(first).chain(addons);
     let missing = old.map_or_else(|| "Node".into(), |old| format!("Node {old}"));
-    files.iter().map(|file| Problem::new(verdict, "node-abi", what.clone()).of(file).missing(missing.clone())).collect()
+    files.map(|file| Problem::new(verdict, "node-abi", what.clone()).of(&file.path).missing(missing.clone())).collect()
 }

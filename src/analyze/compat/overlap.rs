@@ -58,8 +58,8 @@ fn users(facts: &Facts<'_>) -> Vec<Problem> {
 
 /// Libraries and programs of the candidate that are replaced by other ones.
 fn libraries(facts: &Facts<'_>) -> Vec<Problem> {
-    let mut replaced: Vec<LayerPath> = Vec::new();
-    for file in facts.new.own_files() {
+    let mut replaced: Vec<&LayerPath> = Vec::new();
+    for file in &facts.own_files {
         let Some(Loadable::Elf(_)) = file.loadable else { continue };
         let Ok((_, id)) = facts.candidate.tree.follow(&file.path, true) else { continue };
         let below = facts.candidate.tree;
@@ -69,7 +69,7 @@ fn libraries(facts: &Facts<'_>) -> Vec<Problem> {
             _ => false,
         };
         if !same {
-            replaced.push(file.path);
+            replaced.push(&file.path);
         }
     }
     let what = "its layers replace programs or libraries of this base by those of the old one: what else needs them is \

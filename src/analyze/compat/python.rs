@@ -196,16 +196,13 @@ fn site_of(path: &LayerPath) -> Option<Site> {
 
 /// The application's packages are read as before.
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
-    let mut sites: BTreeMap<Site, LayerPath> = BTreeMap::new();
-    for found in facts.new.own_files() {
+    let mut sites: BTreeMap<Site, &LayerPath> = BTreeMap::new();
+    for found in &facts.own_files {
         if let Some(site) = site_of(&found.path) {
-            sites.entry(site).or_insert(found.path);
+            sites.entry(site).or_insert(&found.path);
         }
     }
-    if sites.is_empty() {
-        return Vec::new();
-    }
-    let (old, new) = (Pythons::of(facts.old), Pythons::of(facts.new));
+    let (old, new) = (&facts.old_pythons, &facts.new_pythons);
     let mut problems = Vec::new();
     for (site, first) in &sites {
         let Some(before) = old.reads(site) else { continue };

@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::commands::has_shell;
-use super::owner::Owners;
 use super::shell;
 use super::summary::{Problem, listed};
 use super::world::World;
 use super::{Facts, Verdict, commands};
-use crate::analyze::instruction;
 
 /// Package managers of distributions.
 const SYSTEM: [&str; 10] = ["apt-get", "apt", "aptitude", "dpkg", "apk", "dnf", "microdnf", "yum", "rpm", "zypper"];
@@ -41,7 +39,7 @@ const BRINGS: [(&str, &str); 24] = [
 ];
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
-    let steps: Vec<String> = facts.application.build_commands.iter().map(|command| text(command)).collect();
+    let steps = facts.application.build_commands;
     if steps.is_empty() {
         return Vec::new();
     }
@@ -53,16 +51,16 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
         let hint = "a stage of its own that builds, whose results are copied".to_owned();
         return vec![Problem::new(verdict, "rebuild-shell", what).missing("/bin/sh").hint(hint)];
     }
-    let owners = Owners::of(facts.base);
     let named: BTreeSet<String> = steps.iter().flat_map(|step| first_words(step)).collect();
     let lost = named.into_iter().filter(|word| old.program(word).is_some() && new.program(word).is_none());
     lost.map(|word| {
         let what = "a rebuild fails: its commands are not there";
         let hint = match SYSTEM.iter().find(|name| **name == word) {
             Some(_) => Some(package_manager(&new)),
-            None => {
-                owners.hint(&word).or_else(|| Some("a stage of its own that builds, whose results are copied".into()))
-            }
+            None => facts
+                .owners
+                .hint(&word)
+                .or_else(|| Some("a stage of its own that builds, whose results are copied".into())),
         };
         Problem::new(verdict, "rebuild-command", what).missing(word).hint(hint)
     })
@@ -77,11 +75,6 @@ fn package_manager(new: &World<'_>) -> String {
     }
 }
 
-fn text(command: &str) -> String {
-    let text = instruction(command);
-    text.strip_prefix("RUN ").unwrap_or(&text).to_owned()
-}
-
 fn first_words(step: &str) -> Vec<String> {
     shell::commands(step).into_iter().filter_map(|words| words.into_iter().next()).collect()
 }
@@ -91,7 +84,7 @@ pub(super) fn unbuilt(facts: &Facts<'_>) -> Vec<Problem> {
     if facts.application.built {
         return Vec::new();
     }
-    let commands = facts.application.build_commands.iter().flat_map(|step| shell::commands(&text(step)));
+    let commands = facts.application.build_commands.iter().flat_map(|step| shell::commands(step));
     let brings = |words: &Vec<String>| {
         let name = words[0].rsplit('/').next().unwrap_or_default();
         let module = words.iter().position(|word| word == "-m").and_then(|at| words.get(at + 1));

@@ -25,7 +25,7 @@ struct Runtime {
 }
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
-    let (old, new) = (runtimes(&facts.old), runtimes(&facts.new));
+    let (old, new) = (runtimes(&facts.old, &facts.old_pythons), runtimes(&facts.new, &facts.new_pythons));
     let mut problems = Vec::new();
     for before in &old {
         // That it is not there at all, the command tells.
@@ -47,14 +47,14 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
 }
 
 /// Interpreters that the base has and its settings start, each once.
-fn runtimes(world: &World<'_>) -> Vec<Runtime> {
+fn runtimes(world: &World<'_>, pythons: &Pythons<'_>) -> Vec<Runtime> {
     let mut found: Vec<Runtime> = Vec::new();
     let started = commands::started(world);
     for program in started.iter().flat_map(|led| &led.programs).filter(|program| !world.owns(&program.path)) {
         let name = String::from_utf8_lossy(program.path.file_name()).into_owned();
         let is = |word: &str| name.strip_prefix(word).is_some_and(|rest| rest.bytes().all(|c| !c.is_ascii_lowercase()));
         let Some((_, language)) = LANGUAGES.iter().find(|(word, _)| is(word)) else { continue };
-        let runtime = Runtime { language, version: version(world, language, program, &name) };
+        let runtime = Runtime { language, version: version(world, pythons, language, program, &name) };
         if !found.contains(&runtime) {
             found.push(runtime);
         }
@@ -62,7 +62,13 @@ fn runtimes(world: &World<'_>) -> Vec<Runtime> {
     found
 }
 
-fn version(world: &World<'_>, language: &str, program: &Found<'_>, name: &str) -> Option<String> {
+fn version(
+    world: &World<'_>,
+    pythons: &Pythons<'_>,
+    language: &str,
+    program: &Found<'_>,
+    name: &str,
+) -> Option<String> {
     let of_env = |key: &str, parts: usize| {
         let value = world.env(key)?.trim_start_matches(['v', 'j', 'd', 'k', '-']);
         let numbers = value.split(['.', '+', '_', '-', 'u']).take(parts).collect::<Vec<_>>().join(".");
@@ -70,7 +76,7 @@ fn version(world: &World<'_>, language: &str, program: &Found<'_>, name: &str) -
     };
     let of_name = || Some(name.trim_start_matches(|c: char| !c.is_ascii_digit())).filter(|rest| !rest.is_empty());
     match language {
-        "Python" => Pythons::of(*world).of_program(&program.path).map(|python| python.version()),
+        "Python" => pythons.of_program(&program.path).map(|python| python.version()),
         "Node" => node::major(world).map(|major| major.to_string()),
         "Java" => of_env("JAVA_VERSION", 1),
         "Ruby" => of_env("RUBY_VERSION", 2).or_else(|| of_name().map(str::to_owned)),
