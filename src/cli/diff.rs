@@ -4,10 +4,10 @@ use anyhow::bail;
 
 use super::args::{DiffArgs, GlobalArgs};
 use super::filter::Filter;
-use super::output::emit;
+use super::output::emit_report;
 use super::{Verdict, settings, start};
 use crate::analyze::diff;
-use crate::report::{self, document};
+use crate::report::document;
 
 /// Rows of the roll-up by directory, unless told.
 const DIRECTORIES: usize = 12;
@@ -22,7 +22,6 @@ pub(super) fn run(args: &DiffArgs, global: &GlobalArgs) -> anyhow::Result<Verdic
     let directories = report.top.unwrap_or(DIRECTORIES);
     let document =
         document::diff(a.subject(), b.subject(), &filter, &start::usual(&args.network), report.top(), directories);
-    let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
-    emit(report.output.output.as_deref(), write)?;
+    emit_report(&document, &args.report, global)?;
     Ok(if args.exit_code && !document.is_empty() { Verdict::GateFailed } else { Verdict::Done })
 }

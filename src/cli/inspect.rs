@@ -3,10 +3,10 @@
 use anyhow::Context;
 
 use super::args::{GlobalArgs, InspectArgs};
-use super::output::emit;
+use super::output::emit_report;
 use super::{Verdict, settings};
 use crate::recommend::{Catalog, Finder, Signs};
-use crate::report::{self, document};
+use crate::report::document;
 
 /// Reads the image, and reports. Its base is looked for without asking a registry for anything more.
 pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
@@ -19,7 +19,6 @@ pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Ver
         let base = Finder { scanner, catalog: &catalog, ask: false }.find(&scanned, &signs, None);
         Ok(document::inspect(scanned.subject(), &base, report.top()))
     })?;
-    let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
-    emit(report.output.output.as_deref(), write)?;
+    emit_report(&document, &args.report, global)?;
     Ok(Verdict::Done)
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::args::{GlobalArgs, ReportArgs};
 use super::interrupt::on_interrupt;
+use crate::report::{self, Report};
 
 /// The status of a program that SIGINT ended: 128 and the signal's number.
 const INTERRUPTED: i32 = 130;
@@ -17,6 +19,12 @@ pub(super) fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io
         Some(file) => to_file(file, write).with_context(|| format!("cannot write {}", file.display())),
         None => to_stdout(write).context("cannot write to standard output"),
     }
+}
+
+/// Writes a report in its form, to where it goes.
+pub(super) fn emit_report(document: &impl Report, args: &ReportArgs, global: &GlobalArgs) -> anyhow::Result<()> {
+    let write = |to: &mut dyn Write| report::write(document, args.format(), args.look(global), to);
+    emit(args.output.output.as_deref(), write)
 }
 
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

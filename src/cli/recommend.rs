@@ -5,22 +5,18 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use etcetera::{BaseStrategy, choose_base_strategy};
 
-use super::args::{DockerfileArgs, GlobalArgs, RecommendArgs};
-use super::output::emit;
+use super::args::{GlobalArgs, RecommendArgs};
+use super::output::{emit, emit_report};
 use super::{Verdict, settings, start};
 use crate::dockerfile::{Dockerfile, NoteKind};
-use crate::model::Platform;
 use crate::recommend::{Catalog, Finder, Plan, Recommendation, Request, recommend};
 use crate::report::escape::escape;
 use crate::report::{self, document};
 
 /// Finds the base, looks for others, and reports.
 pub(super) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
-    let report = &args.report;
     let catalog = catalog(args)?;
-    let plan =
-        args.dockerfile.file.as_deref().map(|file| plan(file, &args.dockerfile, args.images.platform.as_deref()));
-    let plan = plan.transpose()?;
+    let plan = args.dockerfile.file.as_deref().map(|file| plan(file, args)).transpose()?;
     let (image, from) = (args.image.as_deref(), args.from.as_deref());
     let names: Vec<&str> = image.into_iter().chain(from).chain(args.candidates.iter().map(String::as_str)).collect();
     let mut refs = settings::locate(&names, &args.images)?.into_iter();
@@ -43,8 +39,7 @@ pub(super) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<V
         return change(args, &found);
     }
     let document = document::recommend(&found, plan.as_ref(), &setting);
-    let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
-    emit(report.output.output.as_deref(), write)?;
+    emit_report(&document, &args.report, global)?;
     Ok(Verdict::Done)
 }
 
@@ -64,17 +59,17 @@ fn change(args: &RecommendArgs, found: &Recommendation) -> anyhow::Result<Verdic
 }
 
 /// The Dockerfile, with the arguments of its build.
-fn plan(file: &Path, args: &DockerfileArgs, platform: Option<&str>) -> anyhow::Result<Plan> {
+fn plan(file: &Path, args: &RecommendArgs) -> anyhow::Result<Plan> {
     let place = || file.display().to_string();
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", place()))?;
     let mut given = Vec::new();
-    for argument in &args.build_args {
+    for argument in &args.dockerfile.build_args {
         let Some((name, value)) = argument.split_once('=') else { bail!("--build-arg {argument:?} is no NAME=VALUE") };
         given.push((name.to_owned(), value.to_owned()));
     }
-    let platform = platform.map_or_else(|| Ok(Platform::host()), str::parse)?;
+    let platform = settings::platform(&args.images)?;
     let dockerfile = Dockerfile::parse(&text).with_context(place)?;
-    Plan::new(&place(), dockerfile.with_args(given).with_platform(&platform), args.target.as_deref())
+    Plan::new(&place(), dockerfile.with_args(given).with_platform(&platform), args.dockerfile.target.as_deref())
         .with_context(place)
 }
 

@@ -11,7 +11,7 @@ use super::args::{FormatArg, GlobalArgs, ImageArgs, ListFormatArg, ReportArgs, V
 use super::progress::Progress;
 use crate::blob::Verify;
 use crate::index::Cache;
-use crate::model::{Digest, ImageRef, Manifest, Platform};
+use crate::model::{Digest, ImageRef, Manifest, Platform, PlatformError};
 use crate::recommend::Scanner;
 use crate::report::document::Top;
 use crate::report::{Format, Look};
@@ -86,8 +86,13 @@ fn warn_of_another(wanted: &Platform, manifest: &Manifest) {
     }
 }
 
+/// The platform that is wanted.
+pub(super) fn platform(args: &ImageArgs) -> Result<Platform, PlatformError> {
+    args.platform.as_deref().map_or_else(|| Ok(Platform::host()), str::parse)
+}
+
 fn options(args: &ImageArgs, sha256: bool) -> anyhow::Result<scan::Options> {
-    let platform = args.platform.as_deref().map_or_else(|| Ok(Platform::host()), str::parse)?;
+    let platform = platform(args)?;
     let verify = match args.verify {
         VerifyArg::Full => Verify::Full,
         VerifyArg::Blob => Verify::Blob,

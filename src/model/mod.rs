@@ -14,4 +14,4 @@ pub use history::instructions;
 pub use image::{Config, Descriptor, Healthcheck, History, Image, Layer, Manifest, RootFs, RuntimeConfig};
 pub use path::LayerPath;
 pub use platform::{Platform, PlatformError};
-pub use reference::{ArchiveFormat, ImageRef, ReferenceError};
+pub use reference::{ArchiveFormat, ImageRef, ReferenceError, familiar};

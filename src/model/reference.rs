@@ -151,6 +151,12 @@ fn named(rest: &str, scheme: &'static str) -> Result<String, ReferenceError> {
     if rest.is_empty() { Err(ReferenceError::Empty { scheme, usage: "REF" }) } else { Ok(rest.into()) }
 }
 
+/// A name as people type it and Dockerfiles have it: without Docker Hub's registry and `library/`.
+pub fn familiar(name: &str) -> &str {
+    let of_hub = name.strip_prefix("docker.io/").unwrap_or(name);
+    of_hub.strip_prefix("library/").filter(|rest| !rest.contains('/')).unwrap_or(of_hub)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

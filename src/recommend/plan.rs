@@ -4,7 +4,7 @@ use super::RecommendError;
 use super::place::Place;
 use crate::analyze::{Claim, EvidenceKind};
 use crate::dockerfile::{Apart, Base, Change, Distro, Dockerfile, Libc, Manager, Patched, unified_diff};
-use crate::model::{ImageRef, LayerPath, RuntimeConfig};
+use crate::model::{ImageRef, LayerPath, RuntimeConfig, familiar};
 use crate::tree::Tree;
 
 /// A Dockerfile with a stage of it.
@@ -102,13 +102,10 @@ impl Plan {
     }
 }
 
-/// A name as a Dockerfile has it: without Docker Hub's registry and `library/`. An image of a layout by the name it has there.
+/// A name as a Dockerfile has it: of an image of a layout, the name that it has there.
 fn written(name: &str) -> Option<String> {
-    let (place, tag) = Place::of(&name.parse().ok()?)?;
-    let repository = place.repository()?;
-    let of_hub = repository.strip_prefix("docker.io/").unwrap_or(&repository);
-    let short = of_hub.strip_prefix("library/").unwrap_or(of_hub);
-    Some(format!("{short}:{tag}"))
+    let (place, tag) = Place::named(name)?;
+    Some(format!("{}:{tag}", familiar(&place.repository()?)))
 }
 
 /// What a base has that commands need.

@@ -30,16 +30,18 @@ pub enum ProfileError {
     },
 }
 
+type Row = (&'static str, f64, f64, f64);
+
 /// Name, bits a second, seconds, disk. Typical figures, not measurements; `loopback` is what one machine does.
-const NAMED: [(&str, f64, f64, f64); 6] = [
+const NAMED: [Row; 6] = [
     ("office", 100e6, 0.020, 1.0),
     ("ci", 1e9, 0.005, 1.0),
     ("cloud", 2e9, 0.002, 1.0),
     ("edge", 20e6, 0.060, 3.0),
     ("lan", 1e9, 0.0005, 1.0),
-    ("loopback", LOOPBACK, 0.0001, 1.0),
+    LOOPBACK,
 ];
-const LOOPBACK: f64 = 8e9;
+const LOOPBACK: Row = ("loopback", 8e9, 0.0001, 1.0);
 /// What TCP, IP and Ethernet leave of a link for data.
 const PAYLOAD: f64 = 0.965;
 /// Slower or longer than this is no link for images, and faster is none that is known.
@@ -54,14 +56,16 @@ impl Profile {
 
     /// A profile by name.
     pub fn named(name: &str) -> Option<Self> {
-        let found = NAMED.iter().find(|(known, ..)| *known == name)?;
-        let &(name, bandwidth, rtt, disk) = found;
-        Some(Self { name: name.into(), bandwidth, rtt, disk })
+        NAMED.iter().find(|(known, ..)| *known == name).map(|row| Self::of(*row))
     }
 
     /// A registry on the same machine.
     pub fn loopback() -> Self {
-        Self { name: "loopback".into(), bandwidth: LOOPBACK, rtt: 0.0001, disk: 1.0 }
+        Self::of(LOOPBACK)
+    }
+
+    fn of((name, bandwidth, rtt, disk): Row) -> Self {
+        Self { name: name.into(), bandwidth, rtt, disk }
     }
 
     /// A link that a person describes; what is left out is that of `self`.

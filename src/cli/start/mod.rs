@@ -8,12 +8,12 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::args::GlobalArgs;
-use super::output::emit;
+use super::output::emit_report;
 use super::{Verdict, settings};
 use crate::analyze::startup::{Coefficients, Engine, LayerCost, Prediction, Profile, Setting, Trust, predict};
 use crate::measure::Measured;
 use crate::model::{Digest, Manifest};
-use crate::report::{self, document};
+use crate::report::document;
 
 pub(super) use args::{NetworkArgs, StartArgs};
 
@@ -50,9 +50,7 @@ pub(super) fn run(args: &StartArgs, global: &GlobalArgs) -> anyhow::Result<Verdi
         })
         .collect();
     let document = document::start(&started, &setting, &args.have);
-    let report = &args.report;
-    let write = |to: &mut dyn std::io::Write| report::write(&document, report.format(), report.look(global), to);
-    emit(report.output.output.as_deref(), write)?;
+    emit_report(&document, &args.report, global)?;
     Ok(Verdict::Done)
 }
 

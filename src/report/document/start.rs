@@ -13,12 +13,9 @@ use crate::model::Manifest;
 pub struct StartDocument {
     /// `layerscope.start/1`.
     pub schema: String,
-    /// `podman`, `docker`, `containerd`, `nerdctl`.
-    pub engine: String,
-    /// Whether the prediction's numbers were measured on this machine; else they are those that ship.
-    pub calibrated: bool,
-    /// The link and the disk.
-    pub profile: ProfileDocument,
+    /// Where the starts are foretold for.
+    #[serde(flatten)]
+    pub setting: SettingDocument,
     /// Images whose layers are on the host already.
     pub have: Vec<String>,
     /// The images, as they were named: the first is what there is, the others what it would be.
@@ -180,9 +177,9 @@ pub struct Started<'a> {
 pub struct SettingDocument {
     /// `podman`, `docker`, `containerd` or `nerdctl`.
     pub engine: String,
-    /// Whether the engine was measured on this machine.
+    /// Whether its numbers were measured on this machine; else they are those that ship.
     pub calibrated: bool,
-    /// The link to the registry.
+    /// The link to the registry, and the disk.
     pub profile: ProfileDocument,
 }
 
@@ -200,9 +197,7 @@ pub fn start(images: &[Started<'_>], setting: &Setting, have: &[String]) -> Star
     let estimated = images.iter().any(|image| image.predicted.estimated);
     StartDocument {
         schema: "layerscope.start/1".into(),
-        engine: setting.engine.name().into(),
-        calibrated: setting.trust == Trust::Calibrated,
-        profile: (&setting.profile).into(),
+        setting: setting.into(),
         have: have.to_vec(),
         not_validated: not_validated(setting, estimated, images.iter().any(|image| image.measured.is_some())),
         images: documents,

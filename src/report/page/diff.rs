@@ -2,7 +2,7 @@
 
 use super::inspect::layer_table;
 use super::recommend::setting;
-use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, heading, left, right, shown};
+use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, gain, heading, left, right, shown};
 use crate::analyze::instruction;
 use crate::report::document::{ChangedDocument, DiffDocument, DiffStart, LayerDocument, StatDocument, TallyDocument};
 use crate::report::human;
@@ -55,18 +55,12 @@ fn summary(document: &DiffDocument) -> Section {
 /// Cold starts, and the difference where it is more than what the forecast may be off.
 fn start_row(start: &DiffStart) -> Vec<Text> {
     let seconds = |seconds: f64| Text::from(format!("{seconds:.1} s"));
-    let measurable = start.saved_seconds.abs() > start.error;
-    let difference = match measurable {
-        true => format!("{:+.1} s ± {:.1}", -start.saved_seconds, start.error),
-        false => "no difference".into(),
-    };
-    let tone = match measurable {
-        false => Tone::Dim,
-        true if start.saved_seconds > 0.0 => Tone::Good,
-        true => Tone::Bad,
+    let difference = match gain(start.saved_seconds, start.error) {
+        None => Text::from("no difference").toned(Tone::Dim),
+        Some(tone) => Text::from(format!("{:+.1} s ± {:.1}", -start.saved_seconds, start.error)).toned(tone),
     };
     let [a, b] = [&start.a, &start.b].map(|side| seconds(side.total));
-    vec!["cold start".into(), a, b, Text::from(difference).toned(tone), Text::default()]
+    vec!["cold start".into(), a, b, difference, Text::default()]
 }
 
 fn indent(text: Text) -> Text {

@@ -10,6 +10,8 @@ mod start;
 use super::document::ImageDocument;
 use super::escape::escape;
 use super::human;
+use crate::analyze::startup::Saving;
+use crate::model::familiar;
 
 pub(super) use diff::diff;
 pub(super) use inspect::inspect;
@@ -159,10 +161,10 @@ fn facts(image: &ImageDocument) -> Text {
     Text::from(format!("{}{created}", image.platform)).toned(Tone::Dim)
 }
 
-/// A name as people type it: without Docker Hub's registry and `library/`.
-fn familiar(name: &str) -> &str {
-    let of_hub = name.strip_prefix("docker.io/").unwrap_or(name);
-    of_hub.strip_prefix("library/").filter(|rest| !rest.contains('/')).unwrap_or(of_hub)
+/// How seconds are meant that are saved; `None` where they are no more than what the forecast may be off.
+fn gain(seconds: f64, error: f64) -> Option<Tone> {
+    let tone = if seconds > 0.0 { Tone::Good } else { Tone::Bad };
+    Saving { seconds, error }.is_measurable().then_some(tone)
 }
 
 /// The digest of the manifest, or of the config where there is none.

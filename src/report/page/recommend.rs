@@ -1,6 +1,6 @@
 //! The page of `recommend`: what is under the image, what could be, and why or why not.
 
-use super::{Page, Section, Table, Text, Tone, digest, facts, familiar, left, right};
+use super::{Page, Section, Table, Text, Tone, digest, facts, familiar, gain, left, right};
 use crate::report::document::{
     CandidateDocument, FiguresDocument, ReasonDocument, RecommendDocument, SavedDocument, SettingDocument,
 };
@@ -101,11 +101,10 @@ fn row(
 
 /// `8.1 s ± 0.6`, or nothing where it can't be told from nothing.
 fn start_saved(saved: &SavedDocument) -> Text {
-    if saved.start_seconds.abs() <= saved.start_error {
-        return Text::from("no difference").toned(Tone::Dim);
+    match gain(saved.start_seconds, saved.start_error) {
+        None => Text::from("no difference").toned(Tone::Dim),
+        Some(tone) => Text::from(format!("{:.1} s ± {:.1}", saved.start_seconds, saved.start_error)).toned(tone),
     }
-    let tone = if saved.start_seconds > 0.0 { Tone::Good } else { Tone::Bad };
-    Text::from(format!("{:.1} s ± {:.1}", saved.start_seconds, saved.start_error)).toned(tone)
 }
 
 fn seconds(seconds: f64) -> Text {

@@ -1,7 +1,7 @@
 //! The page of `start`: the seconds saved first, then what was measured, the terms, and what nobody has checked.
 
-use super::{Page, Section, Table, Text, Tone, bytes, count, left, right};
-use crate::report::document::{StartDocument, StartImageDocument, StartSavedDocument, TermDocument};
+use super::{Page, Section, Table, Text, Tone, bytes, count, gain, left, right};
+use crate::report::document::{StartDocument, StartImageDocument, TermDocument};
 use crate::report::human::{self, seconds};
 
 /// The terms, in the order in which they pass.
@@ -16,16 +16,16 @@ pub(in crate::report) fn start(document: &StartDocument) -> Page {
 }
 
 fn summary(document: &StartDocument) -> Section {
-    let profile = &document.profile;
+    let profile = &document.setting.profile;
     let trip = profile.rtt * 1e3;
     let trip = if profile.rtt < SHORT { format!("{trip:.1} ms") } else { format!("{trip:.0} ms") };
     let title = format!(
         "Cold start with {}, {}: {}, {trip} round trip",
-        document.engine,
+        document.setting.engine,
         profile.name,
         human::rate(profile.bandwidth)
     );
-    let numbers = match document.calibrated {
+    let numbers = match document.setting.calibrated {
         true => "Predicted with numbers that were measured on this machine (--calibrate).",
         false => "Predicted with numbers of another machine: --calibrate measures this one.",
     };
@@ -69,12 +69,9 @@ fn saving(document: &StartDocument, at: usize) -> Text {
     let Some(saved) = at.checked_sub(1).and_then(|at| document.saved.get(at)) else {
         return Text::from("-").toned(Tone::Dim);
     };
-    match saved {
-        StartSavedDocument { measurable: false, .. } => Text::from("no measurable difference").toned(Tone::Dim),
-        StartSavedDocument { seconds: less, error, .. } => {
-            let tone = if *less > 0.0 { Tone::Good } else { Tone::Bad };
-            Text::from(format!("{} ± {}", seconds(*less), seconds(*error))).toned(tone)
-        }
+    match gain(saved.seconds, saved.error) {
+        None => Text::from("no measurable difference").toned(Tone::Dim),
+        Some(tone) => Text::from(format!("{} ± {}", seconds(saved.seconds), seconds(saved.error))).toned(tone),
     }
 }
 
