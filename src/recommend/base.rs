@@ -122,7 +122,9 @@ impl Finder<'_> {
         }
         let read = self.scanner.documents(&refs).into_iter().filter_map(Result::ok);
         let cached = self.scanner.options.cache.iter().flat_map(|cache| cache.manifests());
-        read.chain(cached).filter_map(|manifest| self.known_as(manifest)).collect()
+        // Layers first: most names need not be read then.
+        let under = read.chain(cached).filter(|manifest| are_lowest(manifest, &scanned.image.manifest));
+        under.filter_map(|manifest| self.known_as(manifest)).collect()
     }
 
     fn known_as(&self, manifest: Manifest) -> Option<Known> {
@@ -202,17 +204,21 @@ fn proven(known: &Known, names: Vec<String>, evidence: Vec<Evidence>) -> Base {
     }
 }
 
-/// Whether all of its layers are the lowest of the image's. An image of one's own is no base of a later tag of it, nor is
-/// it its own base; an official one is.
+/// Whether it is under an image: its layers are, and an image of one's own is no base of a later tag of it, nor is it its
+/// own base; an official one is.
 fn is_under(known: &Known, image: &Manifest, catalog: &Catalog) -> bool {
-    let (own, its) = (diff_ids(image), diff_ids(&known.manifest));
     let place = |name: &str| Place::named(name).map(|(place, _)| place);
-    let (here, there) = (place(&image.reference), place(&known.name));
-    let may_be = match &here {
-        Some(place) if here == there => place.is_official(catalog),
-        _ => known.official || its.len() < own.len(),
+    let may_be = || match place(&image.reference) {
+        Some(here) if Some(&here) == place(&known.name).as_ref() => here.is_official(catalog),
+        _ => known.official || diff_ids(&known.manifest).len() < diff_ids(image).len(),
     };
-    may_be && !its.is_empty() && shared_layers(own, its) == its.len()
+    are_lowest(&known.manifest, image) && may_be()
+}
+
+/// Whether all of its layers are the lowest of an image's.
+fn are_lowest(base: &Manifest, image: &Manifest) -> bool {
+    let its = diff_ids(base);
+    !its.is_empty() && shared_layers(diff_ids(image), its) == its.len()
 }
 
 fn counted(layers: usize) -> String {
