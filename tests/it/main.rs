@@ -25,4 +25,5 @@ mod registry_trouble;
 mod schema;
 mod serve;
 mod sources;
+mod start;
 mod union;

@@ -73,6 +73,8 @@ fn documents_validate() {
     assert_eq!(device["device"], serde_json::json!([1, 3]));
     check(&sandbox, "diff", &[&workshop("full"), &workshop("slim")]);
     check(&sandbox, "diff", &[&workshop("full"), &workshop("full"), "--times", "--top", "3"]);
+    check(&sandbox, "start", &[&workshop("full"), &workshop("slim")]);
+    check(&sandbox, "recommend", &["--offline", &workshop("full"), "--candidate", &workshop("slim")]);
 }
 
 #[test]

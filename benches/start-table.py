@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""The table of benches/start: predicted and measured cold starts, their errors, and whether the order is right."""
+
+import itertools
+import json
+import statistics
+import sys
+
+errors, pairs, right, undecided = [], 0, 0, 0
+print("| engine, link | image | predicted, s | measured, s (least to most) | runs that count | error |")
+print("|---|---|---:|---:|---:|---:|")
+for name in sys.argv[1:]:
+    document = json.load(open(name))
+    link, engine = document["profile"], document["engine"]
+    link = f"{link['bandwidth'] / 1e6:g} Mbit/s, {link['rtt'] * 1e3:g} ms"
+    for image in document["images"]:
+        measured, predicted = image["measured"], image["predicted"]["total"]
+        low, middle, high = (measured[which]["total"] for which in ("least", "median", "most"))
+        error = predicted / middle - 1
+        errors.append(error)
+        kept = sum(run["kept"] for run in measured["runs"])
+        image = image["image"]["reference"].split("/")[-1]
+        print(
+            f"| {engine}, {link} | {image} | {predicted:.1f} | {middle:.1f} ({low:.1f} to {high:.1f}) "
+            f"| {kept} of {len(measured['runs'])} | {error:+.0%} |"
+        )
+    for a, b in itertools.combinations(document["images"], 2):
+        foretold = a["predicted"]["total"] - b["predicted"]["total"]
+        happened = a["measured"]["median"]["total"] - b["measured"]["median"]["total"]
+        # The same that `start` calls no measurable difference.
+        if abs(foretold) < 0.03 + 0.03 * max(a["predicted"]["total"], b["predicted"]["total"]):
+            undecided += 1
+            continue
+        pairs += 1
+        right += foretold * happened > 0
+sizes = sorted(map(abs, errors))
+print(f"\n{len(sizes)} starts: median error {statistics.median(sizes):.1%}, worst {sizes[-1]:.1%}.", end=" ")
+print(f"Order: right in {right} of {pairs} pairs; {undecided} have no measurable difference.")
