@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::process::{Program, Written, drain, kill_group};
+use super::process::{KEPT, Program, Written, drain, kill_group};
 use super::ready::listens;
 use super::room::is_root;
 use super::{Container, MeasureError, Ready, Stop};
@@ -29,6 +30,8 @@ pub(super) struct Attached {
     found: Option<u32>,
     /// Succeeds once the container is healthy, if the engine can tell.
     health: Option<Program>,
+    /// Where its output goes, if not through the program.
+    log: Option<PathBuf>,
     engine: &'static str,
 }
 
@@ -40,12 +43,13 @@ impl Attached {
         pid: Program,
         health: Option<Program>,
         stop: &Stop,
+        log: Option<PathBuf>,
     ) -> Result<Self, MeasureError> {
         let mut child = program.spawn()?;
         let written = Written::default();
         child.stdout.take().map(|pipe| drain(pipe, &written));
         child.stderr.take().map(|pipe| drain(pipe, &written));
-        Ok(Self { child, written, stop: stop.clone(), pid, found: None, health, engine })
+        Ok(Self { child, written, stop: stop.clone(), pid, found: None, health, log, engine })
     }
 
     /// The number of the container's first process; `None` while there is none.
@@ -60,7 +64,11 @@ impl Attached {
 
 impl Container for Attached {
     fn output(&mut self) -> Vec<u8> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(file) = self.log.as_ref().and_then(|log| fs::File::open(log).ok()) {
+            file.take(KEPT as u64).read_to_end(&mut written).ok();
+        }
+        written
     }
 
     fn ended(&mut self) -> bool {

@@ -47,14 +47,14 @@ pub(super) struct Ctr {
     containerd: Containerd,
     stop: Stop,
     made: usize,
-    _room: Arc<Room>,
+    room: Arc<Room>,
 }
 
 impl Ctr {
     /// Starts containerd.
     pub(super) fn new(room: &Arc<Room>, stop: &Stop) -> Result<Self, MeasureError> {
         let containerd = Containerd::start(room, stop)?;
-        Ok(Self { containerd, stop: stop.clone(), made: 0, _room: room.clone() })
+        Ok(Self { containerd, stop: stop.clone(), made: 0, room: room.clone() })
     }
 
     fn ctr(&self) -> Program {
@@ -76,10 +76,12 @@ impl Runtime for Ctr {
     }
 
     fn start(&mut self, container: &str) -> Result<Box<dyn Container>, MeasureError> {
-        let start = self.ctr().args(["tasks", "start", container]);
+        // Its output goes to a file: attached, `ctr` keeps standard input open, and a shell would wait for it for ever.
+        let log = self.room.path(&format!("{container}.log"));
+        let start = self.ctr().args(["tasks", "start", "--log-uri", &format!("file://{}", log.display()), container]);
         // TASK PID STATUS: the name is no number.
         let pid = self.ctr().args(["tasks", "list"]);
-        Ok(Box::new(Attached::start("containerd", &start, pid, None, &self.stop)?))
+        Ok(Box::new(Attached::start("containerd", &start, pid, None, &self.stop, Some(log))?))
     }
 
     fn remove(&mut self, container: &str) {

@@ -70,7 +70,7 @@ impl Runtime for Docker {
         let start = self.docker().args(["start", "--attach", container]);
         let pid = self.docker().args(["inspect", "--format", "{{.State.Pid}}", container]);
         let health = self.docker().args(["inspect", "--format", "{{.State.Health.Status}}", container]);
-        Ok(Box::new(Attached::start("docker", &start, pid, Some(health), &self.stop)?))
+        Ok(Box::new(Attached::start("docker", &start, pid, Some(health), &self.stop, None)?))
     }
 
     fn remove(&mut self, container: &str) {

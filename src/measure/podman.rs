@@ -56,7 +56,6 @@ impl Podman {
     fn podman(&self) -> Program {
         let room = &self.room;
         let store = ["--root", &room.arg("store"), "--runroot", &room.arg("run"), "--storage-driver", "overlay"];
-        // What podman keeps beside its store is not to be the user's either.
         Program::new("podman").args(["--log-level", "error"]).args(store).args(self.global)
     }
 }
@@ -76,7 +75,7 @@ impl Runtime for Podman {
         let start = self.podman().args(["start", "--attach", container]);
         let pid = self.podman().args(["inspect", "--format", "{{.State.Pid}}", container]);
         let health = self.podman().args(["healthcheck", "run", container]);
-        Ok(Box::new(Attached::start("podman", &start, pid, Some(health), &self.stop)?))
+        Ok(Box::new(Attached::start("podman", &start, pid, Some(health), &self.stop, None)?))
     }
 
     fn remove(&mut self, container: &str) {

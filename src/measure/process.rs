@@ -18,7 +18,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
 /// How often it is asked whether the person wants to stop.
 const LOOK: Duration = Duration::from_millis(50);
 /// Kept of what a program writes: the first part. And of that, the end is shown.
-const KEPT: usize = 1 << 20;
+pub(super) const KEPT: usize = 1 << 20;
 const SHOWN: usize = 400;
 
 /// What a program wrote so far; both streams in one, as they come.
