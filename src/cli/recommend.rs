@@ -45,6 +45,9 @@ pub(super) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<V
 
 /// Prints the change to the best base, or makes it. What a person has to look at goes to standard error.
 fn change(args: &RecommendArgs, found: &Recommendation) -> anyhow::Result<Verdict> {
+    for missing in found.unavailable.iter().filter(|missing| missing.told) {
+        tracing::warn!("{} was not looked at: {}", escape(&missing.name), escape(&missing.reason));
+    }
     let best = found.best().context("no slimmer base is known to work: nothing is changed")?;
     let patch = best.patch.as_ref().context("the better base has no name that a Dockerfile could use")?;
     for note in patch.patched.notes.iter().filter(|note| note.kind == NoteKind::Look) {

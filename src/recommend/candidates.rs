@@ -12,6 +12,7 @@ use crate::analyze::compat::{Compatibility, Verdict};
 use crate::analyze::startup::{LayerCost, Prediction};
 use crate::model::{ImageRef, Manifest};
 use crate::scan::Scanned;
+use crate::source::SourceError;
 
 /// Tags of one repository whose documents are looked at, at most.
 const MOST_TAGS: usize = 32;
@@ -56,6 +57,15 @@ pub struct Unavailable {
     pub name: String,
     /// Why.
     pub reason: String,
+    /// Whether it was asked for by name.
+    pub told: bool,
+}
+
+/// The same, while it may still be what ends the run.
+struct Missing {
+    name: String,
+    error: RecommendError,
+    told: bool,
 }
 
 impl Candidate {
@@ -85,17 +95,25 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The candidates, in no order, and what could not be had.
+    /// The candidates, in no order, and what could not be had. What was asked for by name and can't be had is an error
+    /// only where nothing else is left to tell of.
     pub(super) fn run(&self) -> Result<(Vec<Candidate>, Vec<Unavailable>), RecommendError> {
-        let mut unavailable = Vec::new();
-        let leads = self.leads(&mut unavailable);
-        let mut candidates = self.described(leads, &mut unavailable)?;
+        let mut missing = Vec::new();
+        let leads = self.leads(&mut missing);
+        let mut candidates = self.described(leads, &mut missing);
         self.choose(&mut candidates);
-        self.read(&mut candidates)?;
-        Ok((candidates, unavailable))
+        let candidates = self.read(candidates, &mut missing)?;
+        if let Some(told) = missing.iter().position(|missing| missing.told && candidates.is_empty()) {
+            return Err(missing.swap_remove(told).error);
+        }
+        let unavailable = missing.into_iter().map(|Missing { name, error, told }| {
+            let reason = error.to_string();
+            Unavailable { name, reason, told }
+        });
+        Ok((candidates, unavailable.collect()))
     }
 
-    fn leads(&self, unavailable: &mut Vec<Unavailable>) -> Vec<Lead> {
+    fn leads(&self, missing: &mut Vec<Missing>) -> Vec<Lead> {
         let told = self.request.candidates.iter().cloned();
         let mut leads: Vec<Lead> = told.map(|reference| Lead { reference, family: None, told: true }).collect();
         for (place, tag) in self.places() {
@@ -103,7 +121,7 @@ impl Search<'_> {
                 Ok(tags) => leads.extend(self.stand_ins(tags, &tag)),
                 Err(error) => {
                     let name = place.repository().unwrap_or_default();
-                    unavailable.push(Unavailable { name, reason: error.to_string() });
+                    missing.push(Missing { name, error: error.into(), told: false });
                 }
             }
         }
@@ -167,11 +185,7 @@ impl Search<'_> {
 
     /// Looks at documents. Images that are the base itself, or one another, count once; what would not be smaller is
     /// left out unless it was asked for.
-    fn described(
-        &self,
-        leads: Vec<Lead>,
-        unavailable: &mut Vec<Unavailable>,
-    ) -> Result<Vec<Candidate>, RecommendError> {
+    fn described(&self, leads: Vec<Lead>, missing: &mut Vec<Missing>) -> Vec<Candidate> {
         let refs: Vec<ImageRef> = leads.iter().map(|lead| lead.reference.clone()).collect();
         let base_layers = self.base.layers.unwrap_or(0);
         let base = diff_ids(&self.image.image.manifest).get(..base_layers).unwrap_or_default();
@@ -179,9 +193,9 @@ impl Search<'_> {
         for (lead, found) in leads.into_iter().zip(self.finder.scanner.documents(&refs)) {
             let manifest = match found {
                 Ok(manifest) => manifest,
-                Err(error) if lead.told => return Err(error.into()),
                 Err(error) => {
-                    unavailable.push(Unavailable { name: lead.reference.to_string(), reason: error.to_string() });
+                    let name = lead.reference.to_string();
+                    missing.push(Missing { name, error: error.into(), told: lead.told });
                     continue;
                 }
             };
@@ -197,7 +211,7 @@ impl Search<'_> {
         }
         let now = self.image.image.layers.iter().map(|layer| layer.stored_bytes).sum::<u64>();
         candidates.retain(|candidate| candidate.told || candidate.figures.stored_bytes < now);
-        Ok(candidates)
+        candidates
     }
 
     fn candidate(&self, lead: Lead, name: String, manifest: Manifest) -> Candidate {
@@ -233,21 +247,42 @@ impl Search<'_> {
         });
     }
 
-    /// Reads the first ones, and looks whether the application runs on them.
-    fn read(&self, candidates: &mut [Candidate]) -> Result<(), RecommendError> {
+    /// Reads the first ones, and looks whether the application runs on them. Those that can't be read are left out.
+    fn read(
+        &self,
+        mut candidates: Vec<Candidate>,
+        missing: &mut Vec<Missing>,
+    ) -> Result<Vec<Candidate>, RecommendError> {
         let told = candidates.iter().filter(|candidate| candidate.told).count();
-        let mut chosen: Vec<&mut Candidate> = candidates.iter_mut().take(told + self.request.deep).collect();
-        let refs: Vec<ImageRef> = chosen.iter().filter_map(|candidate| candidate.names.first()?.parse().ok()).collect();
-        let scanned = self.finder.scanner.scan(&refs)?;
-        for (candidate, scanned) in chosen.iter_mut().zip(scanned) {
-            candidate.compatibility = self.application.runs_on(scanned.subject());
-            candidate.start = self.application.start_on(LayerCost::of_image(scanned.subject()));
-            if self.base.layers.is_some() {
-                candidate.figures = self.application.figures_on(scanned.subject());
-                candidate.patch = self.patch(candidate, &scanned)?;
+        let others = candidates.split_off(candidates.len().min(told + self.request.deep));
+        let named = candidates.iter().map(|candidate| candidate.names[0].parse::<ImageRef>());
+        let refs = named.collect::<Result<Vec<_>, _>>().map_err(SourceError::from)?;
+        let mut read = Vec::new();
+        for (mut candidate, scanned) in candidates.into_iter().zip(self.finder.scanner.scan_each(&refs)) {
+            match scanned {
+                Ok(scanned) => {
+                    self.judge(&mut candidate, scanned)?;
+                    read.push(candidate);
+                }
+                Err(error) => {
+                    let (name, told) = (candidate.names.swap_remove(0), candidate.told);
+                    missing.push(Missing { name, error: error.into(), told });
+                }
             }
-            candidate.scanned = Some(scanned);
         }
+        read.extend(others);
+        Ok(read)
+    }
+
+    /// What is known of a candidate once it was read to its end.
+    fn judge(&self, candidate: &mut Candidate, scanned: Scanned) -> Result<(), RecommendError> {
+        candidate.compatibility = self.application.runs_on(scanned.subject());
+        candidate.start = self.application.start_on(LayerCost::of_image(scanned.subject()));
+        if self.base.layers.is_some() {
+            candidate.figures = self.application.figures_on(scanned.subject());
+            candidate.patch = self.patch(candidate, &scanned)?;
+        }
+        candidate.scanned = Some(scanned);
         Ok(())
     }
 

@@ -83,6 +83,16 @@ impl Scanner<'_> {
         scan::scan(refs, self.options, self.on_event)
     }
 
+    /// Reads images of which some may not be readable: all at once, and one by one where that ends in an error, since
+    /// a layer that can't be read stops the others.
+    fn scan_each(&self, refs: &[ImageRef]) -> Vec<Result<Scanned, ScanError>> {
+        match self.scan(refs) {
+            Ok(all) => all.into_iter().map(Ok).collect(),
+            Err(error) if refs.len() == 1 => vec![Err(error)],
+            Err(_) => refs.iter().map(|reference| self.read(reference)).collect(),
+        }
+    }
+
     /// The documents of an image that must be there.
     fn document(&self, reference: &ImageRef) -> Result<Manifest, ScanError> {
         let found = scan::documents(std::slice::from_ref(reference), self.options).pop();

@@ -90,3 +90,44 @@ fn what_is_said_to_be_the_base_must_be_under_the_image() {
         sandbox.fails(["recommend", "--offline", &format!("{layout}:plain"), "--from", &format!("{layout}:2-slim")]);
     assert!(told.contains("is not under"), "{told}");
 }
+
+/// A candidate whose layer is not what its config says of it.
+const BROKEN: &str = r#"
+image tool:1-tiny linux/amd64
+layer broken diff-id=sha256:0000000000000000000000000000000000000000000000000000000000000000
+  include system
+"#;
+
+fn run_beside_a_broken_one(options: &[&str]) -> crate::support::Output {
+    let sandbox = Sandbox::new();
+    let layout = sandbox.oci(&format!("{IMAGES}{BROKEN}"));
+    let (image, from) = (format!("{layout}:plain"), format!("{layout}:1"));
+    let mut args: Vec<String> =
+        ["recommend", "--offline", "--format", "json", &image, "--from", &from].map(str::to_owned).to_vec();
+    args.extend(options.iter().map(|option| option.replace("LAYOUT", &layout)));
+    sandbox.layerscope(args).run()
+}
+
+#[test]
+fn a_candidate_that_can_t_be_read_ends_nothing() {
+    for options in [&[][..], &["--candidate", "LAYOUT:1-tiny"], &["--candidate", "LAYOUT:absent"]] {
+        let document = run_beside_a_broken_one(options).json();
+        let candidate = candidate(&document);
+        assert_eq!(candidate["verdict"], "works", "{options:?}: {document:#}");
+        let missing = document["unavailable"].as_array().unwrap();
+        let of = |name: &str| missing.iter().find(|one| one["name"].as_str().unwrap().ends_with(name)).unwrap();
+        let reason = of(":1-tiny")["reason"].as_str().unwrap();
+        assert!(reason.contains("layer sha256:"), "{options:?}: {reason}");
+        assert_eq!(missing.len(), if options.contains(&"LAYOUT:absent") { 2 } else { 1 });
+    }
+}
+
+#[test]
+fn a_candidate_that_was_asked_for_and_is_all_there_is_must_be_readable() {
+    let sandbox = Sandbox::new();
+    let alone = BROKEN.replace("include system", "file /etc/x");
+    let layout = sandbox.oci(&format!("image app:1 linux/amd64\nlayer app\n  file /app size=9k\n{alone}"));
+    let (image, candidate) = (format!("{layout}:1"), format!("{layout}:1-tiny"));
+    let told = sandbox.fails(["recommend", "--offline", &image, "--candidate", &candidate]);
+    assert!(told.contains("layer sha256:"), "{told}");
+}
