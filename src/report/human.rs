@@ -75,6 +75,13 @@ pub(super) fn rate(bits: f64) -> String {
     format!("{} {unit}", number.strip_suffix(".0").unwrap_or(&number))
 }
 
+/// A link: `100 Mbit/s, 20 ms`. Round trips of less than a millisecond are said in tenths of it.
+pub(super) fn link(bandwidth: f64, rtt: f64) -> String {
+    let trip = rtt * 1e3;
+    let trip = if trip < 1.0 { format!("{trip:.1} ms") } else { format!("{trip:.0} ms") };
+    format!("{}, {trip}", rate(bandwidth))
+}
+
 /// How much more `b` is than `a`: `-86.2%`, `+0.4%`; nothing where there is no `a`.
 pub(super) fn change(a: u64, b: u64) -> String {
     if a == 0 || a == b {
@@ -135,6 +142,7 @@ mod tests {
             [50e6, 2.5e9, 1e9, 800e3, 5.0].map(rate),
             ["50 Mbit/s", "2.5 Gbit/s", "1 Gbit/s", "800 kbit/s", "5 bit/s"]
         );
+        assert_eq!([link(1e9, 0.0004), link(50e6, 0.03)], ["1 Gbit/s, 0.4 ms", "50 Mbit/s, 30 ms"]);
     }
 
     #[test]

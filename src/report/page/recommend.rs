@@ -115,9 +115,8 @@ fn seconds(seconds: f64) -> Text {
 pub(super) fn setting(setting: &SettingDocument) -> Text {
     let SettingDocument { engine, calibrated, profile } = setting;
     let known = if *calibrated { "measured on this machine" } else { "with the numbers that ship" };
-    let rate = profile.bandwidth / 1e6;
-    let (name, trip) = (&profile.name, profile.rtt * 1e3);
-    Text::from(format!("cold start: {engine} over {name} ({rate:.0} Mbit/s, {trip:.0} ms), {known}")).toned(Tone::Dim)
+    let (name, link) = (&profile.name, human::link(profile.bandwidth, profile.rtt));
+    Text::from(format!("cold start: {engine} over {name} ({link}), {known}")).toned(Tone::Dim)
 }
 
 fn verdict(name: &str) -> Text {

@@ -6,8 +6,6 @@ use crate::report::human::{self, seconds};
 
 /// The terms, in the order in which they pass.
 const TERMS: [&str; 6] = ["requests", "download", "unpack", "create", "start", "application"];
-/// Round trips up to this are said in tenths of milliseconds.
-const SHORT: f64 = 0.001;
 
 /// Lays out the document.
 pub(in crate::report) fn start(document: &StartDocument) -> Page {
@@ -17,14 +15,8 @@ pub(in crate::report) fn start(document: &StartDocument) -> Page {
 
 fn summary(document: &StartDocument) -> Section {
     let profile = &document.setting.profile;
-    let trip = profile.rtt * 1e3;
-    let trip = if profile.rtt < SHORT { format!("{trip:.1} ms") } else { format!("{trip:.0} ms") };
-    let title = format!(
-        "Cold start with {}, {}: {}, {trip} round trip",
-        document.setting.engine,
-        profile.name,
-        human::rate(profile.bandwidth)
-    );
+    let link = human::link(profile.bandwidth, profile.rtt);
+    let title = format!("Cold start with {}, {}: {link} round trip", document.setting.engine, profile.name);
     let numbers = match document.setting.calibrated {
         true => "Predicted with numbers that were measured on this machine (--calibrate).",
         false => "Predicted with numbers of another machine: --calibrate measures this one.",
