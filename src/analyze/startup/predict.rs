@@ -15,7 +15,7 @@ const OF_LINK: f64 = 0.05;
 const OF_TRIPS: f64 = 0.3;
 const OF_GUESSED: f64 = 0.25;
 /// Two runs of one image differ by this much all the same: a part of the longer, and seconds.
-const OF_RUNS: f64 = 0.03;
+const OF_RUNS: f64 = 0.05;
 const BETWEEN_RUNS: f64 = 0.03;
 /// Requests before the layers: manifest and config.
 const DOCUMENTS: u64 = 2;
