@@ -30,7 +30,7 @@ fn the_table_leads_with_what_is_saved() {
 
        saved             cold         range   pull     run    warm  download  requests
     1  -                2.1 s  1.8 to 2.5 s  1.9 s  0.26 s  0.26 s  543.7 kB        15
-    2  0.69 s ± 0.14 s  1.4 s  1.2 to 1.8 s  1.2 s  0.26 s  0.26 s  198.0 kB         8
+    2  0.69 s ± 0.17 s  1.4 s  1.2 to 1.8 s  1.2 s  0.26 s  0.26 s  198.0 kB         8
 
     What the cold start is made of
               requests         download           unpack           create            start
