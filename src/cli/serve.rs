@@ -15,6 +15,9 @@ pub(super) fn run(args: &ServeArgs, global: &GlobalArgs) -> anyhow::Result<Verdi
         let names = ready.images.iter().map(|name| format!("{}/{}\n", ready.address, escape(name)));
         // Nobody may be listening; the server is there all the same.
         out.write_all(names.collect::<String>().as_bytes()).and_then(|()| out.flush()).ok();
+        for left in ready.left_out {
+            tracing::warn!("{} is not served: {}", escape(&left.path), escape(&left.error.to_string()));
+        }
         if !global.quiet {
             writeln!(std::io::stderr(), "serving on http://{}; Ctrl-C ends it", ready.address).ok();
         }

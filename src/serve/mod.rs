@@ -43,6 +43,17 @@ pub struct Ready<'a> {
     pub address: SocketAddr,
     /// What can be pulled, as `workshop:full`, in order. Before each belongs the address and a slash.
     pub images: &'a [String],
+    /// What lies in the folders and is not served.
+    pub left_out: &'a [LeftOut],
+}
+
+/// A layout or archive of a folder that can't be opened.
+#[derive(Debug)]
+pub struct LeftOut {
+    /// Where it is.
+    pub path: String,
+    /// Why.
+    pub error: SourceError,
 }
 
 /// Why nothing can be served.
@@ -111,7 +122,7 @@ pub fn serve(
         let refused = |source| ServeError::Listen { address: options.listen, source };
         let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(server)?;
-        on_ready(Ready { address, images: &store.images() });
+        on_ready(Ready { address, images: &store.images(), left_out: store.left_out() });
         let router = Router::new().fallback(handle).with_state(store);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let served = axum::serve(listener, router).with_graceful_shutdown(async move {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::ServeError;
 use super::place::{Document, Place};
 use super::repository::{self, Name, Repository, Tagged};
 use super::request::Failure;
+use super::{LeftOut, ServeError};
 use crate::model::Digest;
 use crate::source::{Part, Stored};
 
@@ -17,26 +17,35 @@ pub(super) struct Store {
     repositories: BTreeMap<String, Repository>,
     /// Images without a name, as `workshop@sha256:…`.
     unnamed: Vec<String>,
+    /// Of a folder: what in it can't be opened, and why.
+    left_out: Vec<LeftOut>,
 }
 
 impl Store {
-    /// Opens layouts, archives, and folders of these.
+    /// Opens layouts, archives, and folders of these. What is broken in a folder is left out, unless all of it is.
     pub(super) fn open(paths: &[PathBuf]) -> Result<Self, ServeError> {
         let mut store = Self::default();
         let mut also = Vec::new();
         for path in paths {
-            for path in images_at(path)? {
-                also.extend(store.add(&path)?);
+            for found in images_at(path)? {
+                match Place::open(&found) {
+                    Ok(place) => also.extend(store.add(&found, place)?),
+                    Err(source) if found == *path => return Err(source.into()),
+                    Err(error) => store.left_out.push(LeftOut { path: found.display().to_string(), error }),
+                }
             }
+        }
+        if store.places.is_empty() && !store.left_out.is_empty() {
+            return Err(store.left_out.swap_remove(0).error.into());
         }
         store.add_where_free(also);
         Ok(store)
     }
 
     /// Adds a place under the names that its images have for sure; returns those that they may have beside.
-    fn add(&mut self, path: &Path) -> Result<Vec<(Name, Tagged)>, ServeError> {
+    fn add(&mut self, path: &Path, opened: Place) -> Result<Vec<(Name, Tagged)>, ServeError> {
         let (place, stem) = (self.places.len(), repository::stem(path));
-        self.places.push(Place::open(path)?);
+        self.places.push(opened);
         let entries = &self.places[place].entries;
         let only = entries.len() == 1;
         let mut all = Vec::new();
@@ -93,6 +102,11 @@ impl Store {
         images.sort();
         images.dedup();
         images
+    }
+
+    /// What is not served.
+    pub(super) fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 
     /// The names of all repositories, sorted.

@@ -306,6 +306,30 @@ fn what_cannot_be_served_is_said_at_once() {
 }
 
 #[test]
+fn what_is_broken_in_a_folder_is_left_out_and_told() {
+    let sandbox = Sandbox::new();
+    Layout::of(&[app("full")]).write_dir(&sandbox.path("all/shop"));
+    Layout::of(&[app("full")]).write_dir(&sandbox.path("all/broken"));
+    let index = sandbox.write("all/broken/index.json", "no JSON");
+    let options = |path: &str| Options { paths: vec![sandbox.path(path)], listen: "127.0.0.1:0".parse().unwrap() };
+    let mut told = Vec::new();
+    let on_ready = |ready: layerscope::serve::Ready<'_>| {
+        assert_eq!(ready.images, ["shop:full"]);
+        told = ready.left_out.iter().map(|left| (left.path.clone(), left.error.to_string())).collect();
+    };
+    serve(&options("all"), on_ready, std::future::ready(())).unwrap();
+    let [(path, why)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(*path, index.parent().unwrap().display().to_string());
+    assert!(why.contains("index.json"), "{why}");
+    // What was named itself, or is all there is, is an error.
+    std::fs::remove_dir_all(sandbox.path("all/shop")).unwrap();
+    for path in ["all", "all/broken"] {
+        let error = serve(&options(path), |_| panic!("{path} was served"), std::future::ready(())).unwrap_err();
+        assert!(error.to_string().contains("index.json"), "{error}");
+    }
+}
+
+#[test]
 fn it_ends_when_it_is_told() {
     let sandbox = Sandbox::new();
     Layout::of(&[app("full")]).write_dir(&sandbox.path("shop"));

@@ -254,6 +254,23 @@ fn markers_of_aufs_are_no_files() {
 }
 
 #[test]
+fn whiteouts_of_no_name_hide_nothing() {
+    insta::assert_snapshot!(stacked(r#"
+        layer "below"
+          dir /d
+          file /d/a "one"
+        layer "above"
+          file /d/.wh. ""
+          file /d/.wh.. ""
+          file /d/.wh... ""
+        "#, Nobody("podman refuses the image")), @"
+    /d dir 0 0755 0:0
+    /d/a file 3 0644 0:0
+    visible 3 B
+    ");
+}
+
+#[test]
 fn overlays_own_forms_are_markers() {
     insta::assert_snapshot!(stacked(r#"
         layer "below"
