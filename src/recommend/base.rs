@@ -74,12 +74,14 @@ impl Finder<'_> {
     /// What the image claims, looked up.
     fn claimed(&self, scanned: &Scanned, more: Option<Claim>) -> (Vec<Evidence>, Vec<Known>) {
         let image = &scanned.image.manifest;
-        let statements = if self.ask { scanned.statements().unwrap_or_default() } else { Vec::new() };
+        // What lies beside the image costs no request.
+        let at_hand = || !matches!(image.reference.parse(), Ok(ImageRef::Registry(_)));
+        let asks = image.attestation.is_some() && (self.ask || at_hand());
+        let statements = if asks { scanned.statements().unwrap_or_default() } else { Vec::new() };
         let mut known = Vec::new();
         let claims = more.into_iter().chain(claims(image, &statements));
         let evidence = claims.take(MOST_CLAIMS).map(|claim| {
-            let named = claim.reference().and_then(|name| name.parse::<ImageRef>().ok());
-            let found = named.and_then(|name| self.look_up(&name, image));
+            let found = self.look_up(&claim, image);
             let holds = found.as_ref().map(|base| shared_layers(diff_ids(image), diff_ids(base)) == base.layers.len());
             let says = claim.says();
             if let (Some(manifest), Some(name)) = (found, claim.name) {
@@ -91,19 +93,23 @@ impl Finder<'_> {
         (evidence.collect(), known)
     }
 
-    /// An image of a name: of the layout that the image lies in, too.
-    fn look_up(&self, name: &ImageRef, image: &Manifest) -> Option<Manifest> {
+    /// The image that is claimed: by its name in the layout that the image lies in, or as exactly as it is claimed.
+    fn look_up(&self, claim: &Claim, image: &Manifest) -> Option<Manifest> {
         let beside = match image.reference.parse().ok()? {
             ImageRef::OciLayout { dir, .. } => images_in(&dir).unwrap_or_default(),
             _ => Vec::new(),
         };
-        let wanted = Place::of(name).and_then(|(place, tag)| Some((place.repository()?, tag)));
+        let name = claim.name.as_deref().map(|name| name.split('@').next().unwrap_or(name));
+        let wanted = name.and_then(Place::named).and_then(|(place, tag)| Some((place.repository()?, tag)));
         let here = beside.into_iter().find(|(of, tag, _)| {
             wanted.as_ref().is_some_and(|(repository, wanted)| of.as_ref() == Some(repository) && tag == wanted)
         });
         match here {
             Some((.., beside)) => self.scanner.document(&beside).ok(),
-            None if self.ask => self.scanner.documents(std::slice::from_ref(name)).pop()?.ok(),
+            None if self.ask => {
+                let reference = claim.reference()?.parse().ok()?;
+                self.scanner.documents(&[reference]).pop()?.ok()
+            }
             None => None,
         }
     }

@@ -202,6 +202,7 @@ impl Search<'_> {
             let name = lead.reference.to_string();
             let same = |candidate: &&mut Candidate| diff_ids(&candidate.manifest) == diff_ids(&manifest);
             if let Some(known) = candidates.iter_mut().find(same) {
+                known.family = known.family.take().or(lead.family);
                 if !known.names.contains(&name) {
                     known.names.push(name);
                 }

@@ -19,6 +19,7 @@ mod layering;
 mod properties;
 mod readme;
 mod recommend;
+mod recommend_remote;
 mod registry;
 mod registry_real;
 mod registry_trouble;

@@ -13,9 +13,9 @@ use crate::support::layout::{docker_archive, old_docker_archive};
 use crate::support::{ImageSpec, LayerSpec, Layout, Sandbox, Tar, need, sha256};
 
 /// A server for as long as the test runs.
-struct Server {
-    address: SocketAddr,
-    images: Vec<String>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) images: Vec<String>,
 }
 
 /// One answer.
@@ -27,7 +27,7 @@ struct Answer {
 }
 
 impl Server {
-    fn start(paths: Vec<PathBuf>) -> Self {
+    pub(crate) fn start(paths: Vec<PathBuf>) -> Self {
         let (ready, hear) = mpsc::channel();
         std::thread::spawn(move || {
             let options = Options { paths, listen: "127.0.0.1:0".parse().unwrap() };

@@ -13,6 +13,8 @@ pub(crate) const CREATED: &str = "2024-01-01T00:00:00Z";
 pub(crate) struct ImageSpec {
     /// `name:tag`, or a bare tag.
     pub(crate) name: String,
+    /// Whether layouts have it under its whole name and not under its tag alone.
+    pub(crate) full_name: bool,
     /// `os/arch[/variant]`.
     pub(crate) platform: String,
     /// `None` leaves it out, as the spec permits.
@@ -80,6 +82,7 @@ impl ImageSpec {
     pub(crate) fn new(name: &str, platform: &str) -> Self {
         Self {
             name: name.to_owned(),
+            full_name: false,
             platform: platform.to_owned(),
             created: Some(CREATED.to_owned()),
             config: Map::new(),
@@ -118,9 +121,10 @@ impl ImageSpec {
         self.history.push(json!({ "created": self.created, "created_by": created_by, "empty_layer": true }));
     }
 
-    /// The tag: what stands after the last colon of the name.
+    /// What layouts call it: the tag, which is what stands after the last colon of the name, or the whole name.
     pub(crate) fn tag(&self) -> &str {
-        self.name.rsplit(':').next().unwrap_or(&self.name)
+        let tag = self.name.rsplit(':').next().filter(|_| !self.full_name);
+        tag.unwrap_or(&self.name)
     }
 
     /// `{"os": …, "architecture": …}`, as in an index.

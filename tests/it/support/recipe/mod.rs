@@ -8,6 +8,7 @@
 //! tree flask                               # entries to be included later, by several layers
 //!   file /flask/app.py words=3k
 //! image workshop:full linux/amd64          # `stage NAME` is the same, but is not written out: others build on it
+//! image python:3.7 linux/amd64 full-name   # in a layout `python:3.7`, where the one above is `full`
 //! from debian                              # take over all of an earlier image or stage
 //! created 2024-03-05T08:00:00Z             # or `none`
 //! env PATH=/usr/bin                        # also: label K=V, annotation K=V, port 80/tcp, volume /data,
@@ -149,7 +150,8 @@ impl Cook {
     fn begin(&mut self, line: &Line) {
         self.packing = None;
         let platform = if line.words.len() > 2 { line.text(2) } else { "linux/amd64".to_owned() };
-        self.images.push(ImageSpec::new(&line.text(1), &platform));
+        let full_name = line.words.get(3).is_some_and(|word| word.bytes == b"full-name");
+        self.images.push(ImageSpec { full_name, ..ImageSpec::new(&line.text(1), &platform) });
         self.written.push(line.verb() == "image");
     }
 
@@ -159,7 +161,8 @@ impl Cook {
         let base = base.unwrap_or_else(|| line.fail("no image above has this name")).clone();
         let dirs = self.dirs.get(&name).cloned().unwrap_or_default();
         let image = self.image(line);
-        *image = ImageSpec { name: image.name.clone(), platform: image.platform.clone(), ..base };
+        let (name, platform) = (image.name.clone(), image.platform.clone());
+        *image = ImageSpec { name, platform, full_name: image.full_name, ..base };
         let name = image.name.clone();
         self.dirs.insert(name, dirs);
     }
