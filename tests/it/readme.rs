@@ -10,7 +10,7 @@ use std::process::Command;
 use crate::support::svg::picture;
 use crate::support::{Sandbox, need_corpus_registry};
 
-/// How wide the picture is.
+/// How wide the pictures are.
 const COLUMNS: usize = 104;
 
 fn root() -> &'static Path {
@@ -102,16 +102,23 @@ fn the_readme_is_true() {
 }
 
 #[test]
-fn its_picture_is_what_comes() {
-    let line = "layerscope --color always inspect --top 5 oci:fixtures/workshop:full | head -n 62";
-    let comes = picture(&Shell::new().output(&format!("COLUMNS={COLUMNS} {line}")), COLUMNS);
-    let file = root().join("fixtures/readme/inspect.svg");
-    if std::env::var_os("UPDATE_README").is_some() {
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, &comes).unwrap();
+fn its_pictures_are_what_comes() {
+    let pictures = [
+        ("inspect", "--color always inspect --top 5 oci:fixtures/workshop:full | head -n 62"),
+        ("recommend", "--color always recommend --offline oci:fixtures/workshop:full"),
+    ];
+    for (name, line) in pictures {
+        let line = format!("COLUMNS={COLUMNS} layerscope {line}");
+        let comes = picture(&Shell::new().output(&line), COLUMNS);
+        let file = root().join("fixtures/readme").join(name).with_extension("svg");
+        if std::env::var_os("UPDATE_README").is_some() {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, &comes).unwrap();
+        }
+        let shown = std::fs::read_to_string(&file).unwrap_or_default();
+        let hint = "UPDATE_README=1 cargo test --test it readme";
+        assert!(shown == comes, "{} is not true: {hint}", file.display());
     }
-    let shown = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(shown == comes, "fixtures/readme/inspect.svg is not true: UPDATE_README=1 cargo test --test it readme");
 }
 
 #[test]

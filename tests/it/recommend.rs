@@ -1,6 +1,6 @@
 //! `recommend`: the base that is found, and what is said of those that could take its place.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::Sandbox;
 
@@ -130,4 +130,41 @@ fn a_candidate_that_was_asked_for_and_is_all_there_is_must_be_readable() {
     let (image, candidate) = (format!("{layout}:1"), format!("{layout}:1-tiny"));
     let told = sandbox.fails(["recommend", "--offline", &image, "--candidate", &candidate]);
     assert!(told.contains("layer sha256:"), "{told}");
+}
+
+/// The workshop's images, with the bases that they stand on beside them.
+fn of_the_workshop(tag: &str) -> Value {
+    let image = format!("oci:{}/fixtures/workshop:{tag}", env!("CARGO_MANIFEST_DIR"));
+    Sandbox::new().layerscope(["recommend", "--offline", "--format", "json", &image]).run().json()
+}
+
+#[test]
+fn the_workshop_s_application_moves_to_slim_and_not_to_alpine() {
+    for tag in ["full", "tidy"] {
+        let document = of_the_workshop(tag);
+        let base = &document["base"];
+        assert!(base["reference"].as_str().unwrap().ends_with("fixtures/workshop:python:3.7"), "{base:#}");
+        assert_eq!((&base["confidence"], &base["layers"]), (&json!("proven"), &json!(5)));
+        assert_eq!(document["end_of_life"]["release"], "python 3.7");
+        let [slim, alpine] = document["candidates"].as_array().unwrap().as_slice() else { panic!("{document:#}") };
+        assert!(slim["reference"].as_str().unwrap().ends_with(":python:3.7-slim"));
+        assert_eq!((&slim["verdict"], &document["recommended"]), (&json!("works"), &slim["reference"]), "{slim:#}");
+        assert!(alpine["reference"].as_str().unwrap().ends_with(":python:3.7-alpine"));
+        assert_eq!(alpine["verdict"], "breaks");
+        let reasons = alpine["reasons"].as_array().unwrap();
+        let wheel = reasons.iter().find(|reason| reason["rule"] == "python-abi").unwrap();
+        let module = "site-packages/markupsafe/_speedups.cpython-37m-x86_64-linux-gnu.so";
+        assert!(wheel["needed_by"].as_str().unwrap().ends_with(module), "{wheel:#}");
+        assert!(wheel["what"].as_str().unwrap().contains("it is for glibc"), "{wheel:#}");
+        // Its own program, an editor from Debian, is in one of them only.
+        let loader = reasons.iter().any(|reason| reason["rule"] == "elf-interpreter");
+        assert_eq!(loader, tag == "full", "{reasons:#?}");
+    }
+}
+
+#[test]
+fn what_stands_on_the_slim_base_stays_there() {
+    let document = of_the_workshop("slim");
+    assert!(document["base"]["reference"].as_str().unwrap().ends_with(":python:3.7-slim"), "{document:#}");
+    assert_eq!(document["recommended"], Value::Null, "{document:#}");
 }

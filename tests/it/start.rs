@@ -29,8 +29,8 @@ fn the_table_leads_with_what_is_saved() {
     Predicted with numbers of another machine: --calibrate measures this one.
 
        saved             cold         range   pull     run    warm  download  requests
-    1  -                2.1 s  1.8 to 2.5 s  1.9 s  0.26 s  0.26 s  543.7 kB        15
-    2  0.69 s ± 0.17 s  1.4 s  1.2 to 1.8 s  1.2 s  0.26 s  0.26 s  198.0 kB         8
+    1  -                2.1 s  1.8 to 2.5 s  1.9 s  0.26 s  0.26 s  546.4 kB        15
+    2  0.69 s ± 0.18 s  1.4 s  1.2 to 1.8 s  1.2 s  0.26 s  0.26 s  199.7 kB         8
 
     What the cold start is made of
               requests         download           unpack           create            start
@@ -60,8 +60,8 @@ fn an_image_against_itself_makes_no_difference() {
 
     |  | saved | cold | range | pull | run | warm | download | requests |
     | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-    | 1 | - | **1.2 s** | 0.84 to 1.6 s | 0.52 s | 0.64 s | 0.64 s | 198.0 kB | 8 |
-    | 2 | no measurable difference | **1.2 s** | 0.84 to 1.6 s | 0.52 s | 0.64 s | 0.64 s | 198.0 kB | 8 |
+    | 1 | - | **1.2 s** | 0.84 to 1.6 s | 0.52 s | 0.64 s | 0.64 s | 199.7 kB | 8 |
+    | 2 | no measurable difference | **1.2 s** | 0.84 to 1.6 s | 0.52 s | 0.64 s | 0.64 s | 199.7 kB | 8 |
 
     ### What the cold start is made of
 

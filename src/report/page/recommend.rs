@@ -60,7 +60,11 @@ fn bases(document: &RecommendDocument) -> Section {
     let mut rows = vec![row("now".into(), Text::default(), now, now, [seconds(document.start.total), Text::default()])];
     rows.extend(document.candidates.iter().map(|candidate| {
         let best = document.recommended.as_ref() == Some(&candidate.reference);
-        let name = Text::of(familiar(&candidate.reference)).toned(if best { Tone::Strong } else { Tone::Plain });
+        let name = Text::of(beside(&document.image.reference, &candidate.reference)).toned(if best {
+            Tone::Strong
+        } else {
+            Tone::Plain
+        });
         let start = [seconds(candidate.start.total), start_saved(&candidate.saved)];
         row(name, verdict(&candidate.verdict), &candidate.figures, now, start)
     }));
@@ -71,6 +75,13 @@ fn bases(document: &RecommendDocument) -> Section {
     };
     let table = Table { columns, rows, one_line: false };
     Section { title: "Bases".into(), level: 2, lines: vec![line, setting(&document.setting)], table }
+}
+
+/// A candidate's name for a narrow column: without the layout's where the image lies in the same one.
+fn beside<'n>(image: &str, name: &'n str) -> &'n str {
+    let layout = image.starts_with("oci:").then(|| image.rsplit_once(':')).flatten();
+    let here = layout.and_then(|(layout, _)| name.strip_prefix(layout)?.strip_prefix(':'));
+    here.unwrap_or_else(|| familiar(name))
 }
 
 fn row(
