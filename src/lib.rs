@@ -23,6 +23,7 @@
 //! | [`tree`] | the union of an image's layers, and what became of every file |
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
 //! | [`scan`] | source → cache or index → tree, layers side by side |
+//! | [`rewrite`] | new images, of layers that are there |
 //! | [`recommend`] | the base under an image, slimmer ones, and what each would mean |
 //! | [`measure`] | pulling and starting images for real, timed |
 //! | [`report`] | documents, and the forms that they are written in |
@@ -43,6 +44,7 @@ pub mod model;
 pub mod pkgdb;
 pub mod recommend;
 pub mod report;
+pub mod rewrite;
 pub mod scan;
 pub mod serve;
 pub mod source;

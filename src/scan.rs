@@ -32,6 +32,15 @@ impl Scanned {
         Subject { image: &self.image, tree: &self.tree }
     }
 
+    /// A layer's blob once more, not verified: whoever reads it compares it with the layer's digest.
+    pub fn blob(&self, layer: usize) -> Result<Box<dyn Read + Send>, ScanError> {
+        let manifest = &self.image.manifest;
+        let found = self.source.as_ref().zip(manifest.layers.get(layer));
+        let (source, descriptor) =
+            found.ok_or_else(|| ScanError::OfflineContents { reference: manifest.reference.clone() })?;
+        Ok(source.blob(descriptor)?)
+    }
+
     /// What its builder attests of its provenance; nothing where its source was not to be asked.
     pub fn statements(&self) -> Result<Vec<Vec<u8>>, SourceError> {
         self.source.as_ref().map_or(Ok(Vec::new()), |source| source.statements(&self.image.manifest))
@@ -346,16 +355,15 @@ fn assemble(
 /// The contents of a regular file of a scanned image, links followed as in the container. The layer that holds it is
 /// read and verified to its end before anything is given.
 pub fn read_file(scanned: &Scanned, path: &LayerPath) -> Result<File, ScanError> {
-    let manifest = &scanned.image.manifest;
-    let reference = || manifest.reference.clone();
+    let reference = || scanned.image.manifest.reference.clone();
     let tree = &scanned.tree;
     let (at, node) = tree.follow(path, true).map_err(|source| ScanError::Path { reference: reference(), source })?;
     let entry = tree.data(tree.node(node)).filter(|id| matches!(tree.entry(*id).kind, EntryKind::File { .. }));
     let shown = if at == *path { at.display() } else { format!("{} ({})", path.display(), at.display()) };
     let EntryId { layer, row } = entry.ok_or_else(|| ScanError::NotAFile { reference: reference(), path: shown })?;
-    let source = scanned.source.as_ref().ok_or_else(|| ScanError::OfflineContents { reference: reference() })?;
-    let (layer, descriptor) = (&scanned.image.layers[layer as usize], &manifest.layers[layer as usize]);
+    let blob = scanned.blob(layer as usize)?;
+    let layer = &scanned.image.layers[layer as usize];
     let claims = Claims { digest: layer.digest, size: layer.stored_bytes, diff_id: layer.diff_id };
-    index::read_file(&Pool::new(1), source.blob(descriptor)?, &claims, row)
+    index::read_file(&Pool::new(1), blob, &claims, row)
         .map_err(|source| ScanError::Layer { reference: reference(), source })
 }

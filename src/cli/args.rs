@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use super::engine::EngineArg;
 use super::start::{NetworkArgs, StartArgs};
 
 /// Reads container images layer by layer, and tells where their bytes go
@@ -246,9 +247,32 @@ pub(super) struct RecommendArgs {
     #[arg(long, value_name = "FILE", help_heading = "Bases")]
     pub(super) catalog: Vec<PathBuf>,
     #[command(flatten)]
+    pub(super) trial: TrialArgs,
+    #[command(flatten)]
     pub(super) report: ReportArgs,
     #[command(flatten)]
     pub(super) images: ImageArgs,
+}
+
+/// Running the image on what was found.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Trying")]
+pub(super) struct TrialArgs {
+    /// Run the image as it is, and on each base that is not known to break; one on which it does something else breaks
+    #[arg(id = "try", long = "try", requires = "image")]
+    pub(super) wanted: bool,
+    /// The engine to try it with, in a store of its own [default: the first that is installed of podman, docker and
+    /// containerd]
+    #[arg(long, value_name = "ENGINE", requires = "try")]
+    pub(super) engine: Option<EngineArg>,
+    /// What tells that it is ready: exit, output=REGEX, port=N, http=URL [default: its HEALTHCHECK, its first port of
+    /// EXPOSE, that it ends, that it still runs after 5 s]
+    #[arg(long, value_name = "WHAT", requires = "try", conflicts_with = "command",
+          value_parser = crate::measure::Ready::parse)]
+    pub(super) ready: Option<crate::measure::Ready>,
+    /// A command to run in place of the image's own, which must end with status 0
+    #[arg(last = true, value_name = "COMMAND", requires = "try")]
+    pub(super) command: Vec<String>,
 }
 
 /// A Dockerfile, and how it is built.

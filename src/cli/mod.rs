@@ -5,6 +5,7 @@ mod cache;
 mod cat;
 mod completions;
 mod diff;
+mod engine;
 mod filter;
 mod inspect;
 mod interrupt;

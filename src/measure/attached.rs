@@ -75,6 +75,11 @@ impl Container for Attached {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
+    fn status(&mut self) -> Option<i32> {
+        // An engine's program ends as the container did.
+        self.child.try_wait().ok().flatten()?.code()
+    }
+
     fn is(&mut self, ready: &Ready) -> Result<bool, MeasureError> {
         match (ready, self.pid()) {
             (Ready::Healthy, _) => match &self.health {

@@ -68,10 +68,10 @@ impl Runtime for Ctr {
         self.ctr().args(["images", "pull"]).args(plain).args([image]).run(&self.stop).map(drop)
     }
 
-    fn create(&mut self, image: &str, _: &Ready) -> Result<String, MeasureError> {
+    fn create(&mut self, image: &str, _: &Ready, command: &[String]) -> Result<String, MeasureError> {
         self.made += 1;
         let name = format!("c{}", self.made);
-        self.ctr().args(["containers", "create", image, &name]).run(&self.stop)?;
+        self.ctr().args(["containers", "create", image, &name]).args(command).run(&self.stop)?;
         Ok(name)
     }
 

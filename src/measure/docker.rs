@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::attached::Attached;
 use super::containerd::Containerd;
+use super::podman::running;
 use super::process::{Daemon, Program};
 use super::room::is_root;
 use super::{Container, MeasureError, Ready, Room, Runtime, Stop};
@@ -60,10 +61,10 @@ impl Runtime for Docker {
         self.docker().args(["pull", "--quiet", image]).run(&self.stop).map(drop)
     }
 
-    fn create(&mut self, image: &str, ready: &Ready) -> Result<String, MeasureError> {
+    fn create(&mut self, image: &str, ready: &Ready, command: &[String]) -> Result<String, MeasureError> {
         let health = matches!(ready, Ready::Healthy).then_some(HEALTH).into_iter().flatten();
         let create = self.docker().args(["create", "--network", "none"]).args(health);
-        create.args([image]).run(&self.stop)
+        create.args(running(image, command)).run(&self.stop)
     }
 
     fn start(&mut self, container: &str) -> Result<Box<dyn Container>, MeasureError> {

@@ -72,6 +72,9 @@ pub enum MeasureError {
         /// The condition.
         ready: String,
     },
+    /// An image to run.
+    #[error(transparent)]
+    Rewrite(#[from] crate::rewrite::RewriteError),
     /// A file, folder or socket.
     #[error("{what}: {source}")]
     Io {

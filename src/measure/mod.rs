@@ -18,7 +18,7 @@ mod sample;
 mod session;
 #[cfg(test)]
 mod tests;
-
+mod trial;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -32,6 +32,7 @@ pub use ready::{Ready, ReadyError};
 pub use room::Room;
 pub use sample::{SAMPLES, write_samples};
 pub use session::{Container, Event, Plan, Runtime, Target, measure};
+pub use trial::{Outcome, Trial};
 
 /// Set when the person wants it to end: whatever waits looks at it.
 pub type Stop = Arc<AtomicBool>;

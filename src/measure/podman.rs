@@ -46,7 +46,7 @@ impl Podman {
 
     fn try_out(&mut self, probe: &str) -> Result<(), MeasureError> {
         self.pull(probe)?;
-        let name = self.create(probe, &Ready::FirstOutput)?;
+        let name = self.create(probe, &Ready::FirstOutput, &[])?;
         let said = self.podman().args(["start", "--attach", &name]).run(&self.stop);
         self.remove(&name);
         self.empty();
@@ -66,9 +66,9 @@ impl Runtime for Podman {
         self.podman().args(["pull", "--quiet", tls, image]).run(&self.stop).map(drop)
     }
 
-    fn create(&mut self, image: &str, _: &Ready) -> Result<String, MeasureError> {
+    fn create(&mut self, image: &str, _: &Ready, command: &[String]) -> Result<String, MeasureError> {
         let podman = self.podman().args(["create", "--pull", "never", "--network", "none"]).args(self.create);
-        podman.args([image]).run(&self.stop)
+        podman.args(running(image, command)).run(&self.stop)
     }
 
     fn start(&mut self, container: &str) -> Result<Box<dyn Container>, MeasureError> {
@@ -91,6 +91,14 @@ impl Drop for Podman {
     fn drop(&mut self) {
         self.podman().args(["rm", "--all", "--force", "--time", "0"]).clean(CLEANING);
         self.empty();
+    }
+}
+
+/// The last arguments of `create`: the image, and the command that it runs in place of its own.
+pub(super) fn running(image: &str, command: &[String]) -> Vec<String> {
+    match command {
+        [] => vec![image.to_owned()],
+        [program, args @ ..] => [&["--entrypoint".into(), program.clone(), image.into()], args].concat(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -11,12 +11,12 @@ use std::sync::atomic::Ordering;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::process::Program;
 use super::{MeasureError, Room, Stop};
 use crate::analyze::startup::LayerCost;
-use crate::model::{Digest, Platform};
+use crate::model::{Descriptor, Platform};
+use crate::rewrite::{Draft, Hashing, LayoutWriter};
 
 /// What files the images are made of.
 const SHELL: &str = "/bin/sh";
@@ -34,11 +34,8 @@ pub const SAMPLES: [&str; 2] = ["small", "large"];
 /// Writes the small image, and if asked for the large one, as an OCI layout into a folder of a room, and gives what each
 /// one's layers cost.
 pub fn write_samples(room: &Room, folder: &str, large: bool, stop: &Stop) -> Result<Vec<Vec<LayerCost>>, MeasureError> {
-    let dir = room.folder(folder)?;
-    room.folder(&format!("{folder}/blobs/sha256"))?;
-    let failed = || MeasureError::io(format!("cannot write an image to {}", dir.display()));
-    let mut layout = Layout { dir: dir.clone(), manifests: Vec::new() };
-    let shell = layout.layer(&shell(stop)).map_err(failed())?;
+    let mut to = LayoutWriter::create(&room.folder(folder)?)?;
+    let shell = layer(&to, &shell(stop))?;
     let mut images = vec![vec![shell.clone()]];
     if large {
         let files = usr_files();
@@ -47,14 +44,15 @@ pub fn write_samples(room: &Room, folder: &str, large: bool, stop: &Stop) -> Res
             if stop.load(Ordering::Relaxed) {
                 return Err(MeasureError::Interrupted);
             }
-            layers.push(layout.layer(&part(&files, at, budget)).map_err(failed())?);
+            layers.push(layer(&to, &part(&files, at, budget))?);
         }
         images.push(layers);
     }
     for (name, layers) in SAMPLES.iter().zip(&images) {
-        layout.image(name, layers).map_err(failed())?;
+        let blobs: Vec<Descriptor> = layers.iter().map(|layer| layer.blob.clone()).collect();
+        to.image(name, &config(layers), &blobs)?;
     }
-    layout.finish().map_err(failed())?;
+    to.finish()?;
     Ok(images.iter().map(|layers| layers.iter().map(|layer| layer.cost.clone()).collect()).collect())
 }
 
@@ -63,6 +61,7 @@ pub fn write_samples(room: &Room, folder: &str, large: bool, stop: &Stop) -> Res
 struct Layer {
     diff_id: String,
     cost: LayerCost,
+    blob: Descriptor,
 }
 
 /// A shell, and the libraries that `ldd` says it needs, under the names by which it asks for them.
@@ -109,17 +108,11 @@ fn part(files: &[(PathBuf, u64)], number: usize, budget: u64) -> Vec<(PathBuf, P
     picked
 }
 
-struct Layout {
-    dir: PathBuf,
-    manifests: Vec<Value>,
-}
-
-impl Layout {
-    /// Writes files, each under its name in the image, as a gzipped layer. Files that can't be read are passed over.
-    fn layer(&self, files: &[(PathBuf, PathBuf)]) -> io::Result<Layer> {
-        let draft = tempfile::NamedTempFile::new_in(&self.dir)?;
-        let blob = Hashing::new(draft);
-        let mut tar = tar::Builder::new(Hashing::new(GzEncoder::new(blob, Compression::new(6))));
+/// Writes files, each under its name in the image, as a gzipped layer. Files that can't be read are passed over.
+fn layer(to: &LayoutWriter, files: &[(PathBuf, PathBuf)]) -> Result<Layer, MeasureError> {
+    let write = || -> io::Result<(Hashing<GzEncoder<Draft>>, u64)> {
+        let draft = to.draft().map_err(io::Error::other)?;
+        let mut tar = tar::Builder::new(Hashing::new(GzEncoder::new(draft, Compression::new(6))));
         let (mut entries, mut folders) = (0, BTreeSet::new());
         for (from, to) in files {
             let name = to.strip_prefix("/").unwrap_or(to);
@@ -135,48 +128,24 @@ impl Layout {
             tar.append_data(&mut header, name, &mut file)?;
             entries += 1;
         }
-        let Hashing { to, hash, bytes: tar_bytes } = tar.into_inner()?;
-        let Hashing { to: draft, hash: blob_hash, bytes } = to.finish()?;
-        let digest = Digest::Sha256(blob_hash.finalize().into());
-        draft.persist(self.blob(&digest))?;
-        let diff_id = Digest::Sha256(hash.finalize().into()).to_string();
-        Ok(Layer { diff_id, cost: LayerCost::new(digest, LAYER, bytes, tar_bytes, entries) })
-    }
+        Ok((tar.into_inner()?, entries))
+    };
+    let failed = || MeasureError::io("cannot write an image");
+    let (tar, entries) = write().map_err(failed())?;
+    let (diff_id, tar_bytes) = (tar.digest().to_string(), tar.bytes());
+    let blob = tar.into_inner().finish().map_err(failed())?.keep()?;
+    let cost = LayerCost::new(blob.digest, &blob.media_type, blob.size, tar_bytes, entries);
+    Ok(Layer { diff_id, cost, blob })
+}
 
-    fn blob(&self, digest: &Digest) -> PathBuf {
-        self.dir.join("blobs/sha256").join(digest.hex())
-    }
-
-    fn document(&self, media_type: &str, document: &Value) -> io::Result<Value> {
-        let bytes = document.to_string().into_bytes();
-        let digest = Digest::Sha256(Sha256::digest(&bytes).into());
-        fs::write(self.blob(&digest), &bytes)?;
-        Ok(json!({ "mediaType": media_type, "digest": digest.to_string(), "size": bytes.len() }))
-    }
-
-    /// Writes an image that says one line and ends.
-    fn image(&mut self, name: &str, layers: &[Layer]) -> io::Result<()> {
-        let platform = Platform::host();
-        let config = json!({
-            "architecture": platform.architecture, "os": platform.os,
-            "config": { "Cmd": [SHELL, "-c", "echo ready"], "Env": ["PATH=/bin:/usr/bin"] },
-            "rootfs": { "type": "layers", "diff_ids": layers.iter().map(|layer| &layer.diff_id).collect::<Vec<_>>() },
-        });
-        let config = self.document("application/vnd.oci.image.config.v1+json", &config)?;
-        let layer = |layer: &Layer| json!({ "mediaType": LAYER, "digest": layer.cost.digest.to_string(), "size": layer.cost.stored_bytes });
-        let layers: Vec<Value> = layers.iter().map(layer).collect();
-        let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers });
-        let mut descriptor = self.document(MANIFEST, &manifest)?;
-        descriptor["annotations"] = json!({ "org.opencontainers.image.ref.name": name });
-        self.manifests.push(descriptor);
-        Ok(())
-    }
-
-    fn finish(&self) -> io::Result<()> {
-        let index = json!({ "schemaVersion": 2, "manifests": self.manifests });
-        fs::write(self.dir.join("index.json"), index.to_string())?;
-        fs::write(self.dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)
-    }
+/// What an image of these layers says: one line, and it ends.
+fn config(layers: &[Layer]) -> Value {
+    let platform = Platform::host();
+    json!({
+        "architecture": platform.architecture, "os": platform.os,
+        "config": { "Cmd": [SHELL, "-c", "echo ready"], "Env": ["PATH=/bin:/usr/bin"] },
+        "rootfs": { "type": "layers", "diff_ids": layers.iter().map(|layer| &layer.diff_id).collect::<Vec<_>>() },
+    })
 }
 
 fn header(kind: tar::EntryType, size: u64, mode: u32) -> tar::Header {
@@ -185,33 +154,4 @@ fn header(kind: tar::EntryType, size: u64, mode: u32) -> tar::Header {
     header.set_size(size);
     header.set_mode(mode);
     header
-}
-
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-
-/// Counts and hashes what goes through.
-struct Hashing<W> {
-    to: W,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<W> Hashing<W> {
-    fn new(to: W) -> Self {
-        Self { to, hash: Sha256::new(), bytes: 0 }
-    }
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.to.write(bytes)?;
-        self.hash.update(&bytes[..n]);
-        self.bytes += n as u64;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
 }

@@ -8,7 +8,7 @@ use super::{Machine, MeasureError, Measured, Ready, Run, Stop};
 /// A run counts where others used no more than this part of all processor time.
 const FOREIGN: f64 = 0.25;
 /// A container that is not ready after so many seconds never will be.
-const PATIENCE: f64 = 300.0;
+pub(super) const PATIENCE: f64 = 300.0;
 /// How often it is asked whether a container is ready.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -16,8 +16,8 @@ const LOOK: Duration = Duration::from_millis(1);
 pub trait Runtime {
     /// Pulls an image.
     fn pull(&mut self, image: &str) -> Result<(), MeasureError>;
-    /// Makes a container of it; its name.
-    fn create(&mut self, image: &str, ready: &Ready) -> Result<String, MeasureError>;
+    /// Makes a container of it; its name. It runs what the image says, or a command if there is one.
+    fn create(&mut self, image: &str, ready: &Ready, command: &[String]) -> Result<String, MeasureError>;
     /// Starts a container.
     fn start(&mut self, container: &str) -> Result<Box<dyn Container>, MeasureError>;
     /// Ends and removes a container, whatever it is at.
@@ -32,6 +32,8 @@ pub trait Container {
     fn output(&mut self) -> Vec<u8>;
     /// Whether it has ended.
     fn ended(&mut self) -> bool;
+    /// With which status it ended; `None` where that can't be told.
+    fn status(&mut self) -> Option<i32>;
     /// Whether a condition on the network, or of its health, is met.
     fn is(&mut self, ready: &Ready) -> Result<bool, MeasureError>;
 }
@@ -131,7 +133,7 @@ impl Session<'_> {
     /// Makes a container, starts it, waits until it is ready, removes it: seconds to make it, and to get ready.
     fn container(&mut self, target: &Target) -> Result<(f64, f64), MeasureError> {
         let begin = self.machine.now();
-        let name = self.runtime.create(&target.pull, &target.ready)?;
+        let name = self.runtime.create(&target.pull, &target.ready, &[])?;
         let made = self.machine.now();
         let ready = self.runtime.start(&name).and_then(|mut container| self.until_ready(&mut *container, target, made));
         self.runtime.remove(&name);
@@ -140,25 +142,52 @@ impl Session<'_> {
 
     /// When the container was ready.
     fn until_ready(&self, container: &mut dyn Container, target: &Target, begin: f64) -> Result<f64, MeasureError> {
-        loop {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(MeasureError::Interrupted);
-            }
-            // Asked first: what was written by then is read afterwards.
-            let ended = container.ended();
-            if is_ready(container, &target.ready, ended)? {
-                return Ok(self.machine.now());
-            }
-            let (image, ready) = (target.name.clone(), target.ready.describe());
-            if ended {
+        let (image, ready) = (target.name.clone(), target.ready.describe());
+        match wait(container, self.machine, &target.ready, begin + PATIENCE, self.stop)? {
+            Waited::Ready => Ok(self.machine.now()),
+            Waited::Ended => {
                 let said = super::process::tail(&container.output());
-                return Err(MeasureError::Ended { image, ready, said });
+                Err(MeasureError::Ended { image, ready, said })
             }
-            if self.machine.now() - begin > PATIENCE {
-                return Err(MeasureError::NeverReady { image, ready, seconds: PATIENCE as u64 });
-            }
-            self.machine.pause(LOOK);
+            Waited::Late => Err(MeasureError::NeverReady { image, ready, seconds: PATIENCE as u64 }),
         }
+    }
+}
+
+/// What came of waiting.
+pub(super) enum Waited {
+    /// The condition was met.
+    Ready,
+    /// The container ended before.
+    Ended,
+    /// It was not met in time.
+    Late,
+}
+
+/// Waits until a container is ready, until it ends, or until a time on the machine's clock.
+pub(super) fn wait(
+    container: &mut dyn Container,
+    machine: &dyn Machine,
+    ready: &Ready,
+    until: f64,
+    stop: &Stop,
+) -> Result<Waited, MeasureError> {
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return Err(MeasureError::Interrupted);
+        }
+        // Asked first: what was written by then is read afterwards.
+        let ended = container.ended();
+        if is_ready(container, ready, ended)? {
+            return Ok(Waited::Ready);
+        }
+        if ended {
+            return Ok(Waited::Ended);
+        }
+        if machine.now() > until {
+            return Ok(Waited::Late);
+        }
+        machine.pause(LOOK);
     }
 }
 

@@ -23,6 +23,7 @@ struct World {
     writes: Cell<f64>,
     listens: Cell<f64>,
     ends: Cell<f64>,
+    status: Cell<i32>,
     stop: Stop,
 }
 
@@ -68,7 +69,7 @@ impl Runtime for Fake {
         self.0.does(format!("pull {image}"))
     }
 
-    fn create(&mut self, image: &str, _: &Ready) -> Result<String, MeasureError> {
+    fn create(&mut self, image: &str, _: &Ready, _: &[String]) -> Result<String, MeasureError> {
         self.0.passes(0.5);
         self.0.does(format!("create {image}")).map(|()| "c".to_owned())
     }
@@ -106,6 +107,10 @@ impl Container for FakeContainer {
 
     fn ended(&mut self) -> bool {
         self.past(&self.world.ends)
+    }
+
+    fn status(&mut self) -> Option<i32> {
+        Some(self.world.status.get())
     }
 
     fn is(&mut self, _: &Ready) -> Result<bool, MeasureError> {

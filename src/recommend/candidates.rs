@@ -6,7 +6,7 @@ use super::catalog::dotted;
 use super::place::Place;
 use super::runtime::Signs;
 use super::tags::Tag;
-use super::{Family, Figures, Finder, Patch, RecommendError, Request, diff_ids};
+use super::{Family, Figures, Finder, Patch, RecommendError, Request, Trial, diff_ids};
 use crate::analyze::Base;
 use crate::analyze::compat::{Compatibility, Verdict};
 use crate::analyze::startup::{LayerCost, Prediction};
@@ -39,6 +39,8 @@ pub struct Candidate {
     pub scanned: Option<Scanned>,
     /// Whether it was asked for by name.
     pub told: bool,
+    /// What came of running the image on it, where it was run.
+    pub trial: Option<Trial>,
 }
 
 /// A release that is no longer maintained.
@@ -69,9 +71,11 @@ struct Missing {
 }
 
 impl Candidate {
-    /// What was proven. What was not looked at is undecided.
+    /// What was proven, unless it was run and did not. What was not looked at is undecided.
     pub fn verdict(&self) -> Verdict {
-        self.compatibility.as_ref().map_or(Verdict::Undecided, |compatibility| compatibility.verdict)
+        let proven = self.compatibility.as_ref().map_or(Verdict::Undecided, |compatibility| compatibility.verdict);
+        let broke = self.trial.as_ref().filter(|trial| trial.verdict == Verdict::Breaks);
+        broke.map_or(proven, |trial| trial.verdict)
     }
 }
 
@@ -227,6 +231,7 @@ impl Search<'_> {
             patch: None,
             manifest,
             scanned: None,
+            trial: None,
             told: lead.told,
         }
     }

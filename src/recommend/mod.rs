@@ -9,6 +9,7 @@ mod place;
 mod plan;
 mod runtime;
 pub mod tags;
+mod trial;
 
 use std::collections::HashSet;
 
@@ -25,6 +26,7 @@ pub use candidates::{Candidate, EndOfLife, Unavailable};
 pub use catalog::{Catalog, CatalogError, Family};
 pub use plan::{Patch, Plan, StageBase};
 pub use runtime::{Language, Signs};
+pub use trial::{Trial, Tried};
 
 use candidates::Search;
 
@@ -179,9 +181,16 @@ pub struct Recommendation {
     pub candidates: Vec<Candidate>,
     /// Images that were to be looked at and could not be had.
     pub unavailable: Vec<Unavailable>,
+    /// What it did when it was run, if it was.
+    pub tried: Option<Tried>,
 }
 
 impl Recommendation {
+    /// The best first.
+    fn sort(&mut self) {
+        self.candidates.sort_by_key(|candidate| (candidate.verdict(), candidate.figures.stored_bytes));
+    }
+
     /// The best candidate on which the application works and by which something is gained.
     pub fn best(&self) -> Option<&Candidate> {
         let gains = |candidate: &&Candidate| candidate.figures.stored_bytes < self.now.stored_bytes;
@@ -201,19 +210,21 @@ pub fn recommend(finder: Finder<'_>, request: &Request<'_>, today: &str) -> Resu
     let application = application::Application::new(request, &image, &base)?;
     let search =
         Search { finder, request, image: &image, base: &base, signs: &signs, today, application: &application };
-    let (mut candidates, unavailable) = search.run()?;
-    candidates.sort_by_key(|candidate| (candidate.verdict(), candidate.figures.stored_bytes));
-    Ok(Recommendation {
+    let (candidates, unavailable) = search.run()?;
+    let mut found = Recommendation {
         end_of_life: search.end_of_life(),
         built: request.built(),
         now: figures(image.subject()),
         start: predict(&LayerCost::of_image(image.subject()), request.have, request.setting),
         candidates,
         unavailable,
+        tried: None,
         base,
         signs,
         image,
-    })
+    };
+    found.sort();
+    Ok(found)
 }
 
 fn figures(subject: Subject<'_>) -> Figures {

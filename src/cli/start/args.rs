@@ -1,9 +1,10 @@
 //! Arguments of `start` as they are typed.
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 
 use super::super::args::{ImageArgs, ReportArgs};
-use crate::analyze::startup::{self, Engine, Profile};
+use super::super::engine::EngineArg;
+use crate::analyze::startup::{self, Profile};
 
 /// `start`.
 #[derive(Debug, ClapArgs)]
@@ -77,26 +78,6 @@ pub(super) struct MeasureArgs {
     /// Measure this machine, and keep the result for later predictions
     #[arg(long)]
     pub(super) calibrate: bool,
-}
-
-/// Engines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum EngineArg {
-    Podman,
-    Docker,
-    Containerd,
-    Nerdctl,
-}
-
-impl From<EngineArg> for Engine {
-    fn from(engine: EngineArg) -> Self {
-        match engine {
-            EngineArg::Podman => Self::Podman,
-            EngineArg::Docker => Self::Docker,
-            EngineArg::Containerd => Self::Containerd,
-            EngineArg::Nerdctl => Self::Nerdctl,
-        }
-    }
 }
 
 /// The longest start that is believed: an hour.

@@ -1,10 +1,7 @@
 //! Measuring: where the engine gets the images from, and the room that it works in.
 
 use std::io::{IsTerminal, Write};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, mpsc};
+use std::net::SocketAddr;
 
 use anyhow::{Context, bail};
 
@@ -12,11 +9,10 @@ use super::args::StartArgs;
 use super::{Known, calibration};
 use crate::analyze::startup::{Engine, Profile, Sample, Setting, Trust, fit};
 use crate::cli::args::{GlobalArgs, ProgressArg};
-use crate::cli::interrupt::on_interrupt;
-use crate::measure::{self, Event, Host, Measured, Plan, Proxy, Ready, Room, Run, Runtime, SAMPLES, Stop, Target};
+use crate::cli::engine::{OwnEngine, served};
+use crate::measure::{self, Event, Host, Measured, Plan, Proxy, Ready, Run, SAMPLES, Target};
 use crate::model::ImageRef;
 use crate::report::escape::escape;
-use crate::serve;
 use crate::source;
 
 /// How often each of the two images is pulled for a calibration. A median needs three, and a fourth run changed little.
@@ -27,10 +23,7 @@ pub(super) struct Bench<'a> {
     args: &'a StartArgs,
     global: &'a GlobalArgs,
     engine: Engine,
-    stop: Stop,
-    // Ended in this order: the engine leaves the room before it goes.
-    runtime: Box<dyn Runtime>,
-    room: Arc<Room>,
+    own: OwnEngine,
     samples: String,
 }
 
@@ -41,24 +34,15 @@ struct Place {
 }
 
 impl<'a> Bench<'a> {
-    /// Makes an engine ready. Ctrl-C ends what goes on, and then everything is cleaned up as after an error.
+    /// Makes an engine ready.
     pub(super) fn new(args: &'a StartArgs, global: &'a GlobalArgs, engine: Engine) -> anyhow::Result<Self> {
-        let stop = Stop::default();
-        let asked = stop.clone();
-        on_interrupt(move || asked.store(true, Ordering::Relaxed));
-        let room = Arc::new(Room::new()?);
-        measure::write_samples(&room, "probe", false, &stop)?;
-        let (address, _) = served(room.path("probe"))?;
-        let samples = format!("{address}/probe");
-        let probe = format!("{samples}:{}", SAMPLES[0]);
-        let runtime = measure::runtime(engine, &room, &stop, &probe)?;
-        Ok(Self { args, global, engine, stop, runtime, room, samples: String::new() })
+        Ok(Self { args, global, engine, own: OwnEngine::start(engine)?, samples: String::new() })
     }
 
     /// Measures this machine, and keeps and gives its numbers in a setting.
     pub(super) fn calibrate(&mut self, setting: &mut Setting) -> anyhow::Result<()> {
-        let layers = measure::write_samples(&self.room, "samples", true, &self.stop)?;
-        let (address, _) = served(self.room.path("samples"))?;
+        let layers = measure::write_samples(&self.own.room, "samples", true, &self.own.stop)?;
+        let (address, _) = served(self.own.room.path("samples"))?;
         self.samples = format!("{address}/samples");
         let target = |name: &&str| Target {
             name: format!("{name} image of this machine's files"),
@@ -102,7 +86,7 @@ impl<'a> Bench<'a> {
                 say(&said(image, run));
             }
         };
-        Ok(measure::measure(&mut *self.runtime, &Host::new(), plan, &self.stop, &on_event)?)
+        Ok(measure::measure(&mut *self.own.runtime, &Host::new(), plan, &self.own.stop, &on_event)?)
     }
 
     /// Registries are asked directly, or through a link on loopback; folders and archives are served.
@@ -138,20 +122,6 @@ impl<'a> Bench<'a> {
             say(text);
         }
     }
-}
-
-/// Serves a folder or an archive until the program ends; where, and what can be pulled.
-fn served(path: PathBuf) -> anyhow::Result<(SocketAddr, Vec<String>)> {
-    let (ready, hear) = mpsc::channel();
-    std::thread::spawn(move || {
-        let options = serve::Options { paths: vec![path], listen: (Ipv4Addr::LOCALHOST, 0).into() };
-        let failed = ready.clone();
-        let announce = move |it: serve::Ready<'_>| drop(ready.send(Ok((it.address, it.images.to_vec()))));
-        if let Err(error) = serve::serve(&options, announce, std::future::pending()) {
-            failed.send(Err(error)).ok();
-        }
-    });
-    Ok(hear.recv().context("the registry on loopback did not start")??)
 }
 
 /// The name by which a served image can be pulled: by digest, where it has one.

@@ -5,9 +5,9 @@ mod calibration;
 mod measuring;
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use super::args::GlobalArgs;
+use super::engine::EngineArg;
 use super::output::emit_report;
 use super::{Verdict, settings};
 use crate::analyze::startup::{Coefficients, Engine, LayerCost, Prediction, Profile, Setting, Trust, predict};
@@ -20,9 +20,6 @@ pub(super) use args::{NetworkArgs, StartArgs};
 use args::MeasureArgs;
 use measuring::Bench;
 
-/// Where programs are that ordinary people don't have on their PATH.
-const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];
-
 /// An image, and what its layers cost.
 struct Known {
     manifest: Manifest,
@@ -31,7 +28,7 @@ struct Known {
 
 /// Foretells the starts, and with `--measure` measures them.
 pub(super) fn run(args: &StartArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
-    let engine = args.engine.map_or_else(installed, Engine::from);
+    let engine = EngineArg::or_installed(args.engine);
     let mut setting = setting(args, engine);
     let images = known(args, global)?;
     let have = settings::layers_of(&args.have, &args.reading)?;
@@ -110,17 +107,4 @@ fn known(args: &StartArgs, global: &GlobalArgs) -> anyhow::Result<Vec<Known>> {
         Known { layers, manifest: scanned.image.manifest }
     });
     Ok(read.collect())
-}
-
-/// The first engine whose programs are there.
-fn installed() -> Engine {
-    let programs = [(Engine::Podman, "podman"), (Engine::Docker, "dockerd"), (Engine::Containerd, "ctr")];
-    let found = programs.into_iter().find(|(_, program)| is_installed(program));
-    found.map_or(Engine::Docker, |(engine, _)| engine)
-}
-
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(SBIN.map(Into::into));
-    folders.into_iter().any(|folder| Path::new(&folder).join(program).is_file())
 }

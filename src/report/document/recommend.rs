@@ -7,7 +7,9 @@ use super::{BaseDocument, ImageDocument, PredictedDocument, SettingDocument};
 use crate::analyze::compat::{Reason, Verdict};
 use crate::analyze::startup::{Setting, compare};
 use crate::dockerfile::{Note, NoteKind};
-use crate::recommend::{Candidate, EndOfLife, Family, Figures, Language, Plan, Recommendation, StageBase, Unavailable};
+use crate::recommend::{
+    Candidate, EndOfLife, Family, Figures, Language, Plan, Recommendation, StageBase, Trial, Tried, Unavailable,
+};
 
 /// `layerscope.recommend/1`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -38,8 +40,30 @@ pub struct RecommendDocument {
     pub candidates: Vec<CandidateDocument>,
     /// Images and repositories that were to be looked at and could not be had.
     pub unavailable: Vec<UnavailableDocument>,
+    /// What the image did when it was run, with `--try`; null where it was not.
+    pub tried: Option<TriedDocument>,
     /// The Dockerfile's stages that stand on an image; empty without a Dockerfile.
     pub stages: Vec<StageDocument>,
+}
+
+/// What an image did when it was run.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TriedDocument {
+    /// The engine that ran it.
+    pub engine: String,
+    /// What was run in place of what the image says; empty for the image's own.
+    pub command: Vec<String>,
+    /// What it did as it is.
+    pub now: String,
+}
+
+/// What an image did on a candidate.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TrialDocument {
+    /// `works` if it did what it does as it is; else `breaks`; `undecided` if it does not run as it is.
+    pub verdict: String,
+    /// What it did.
+    pub says: String,
 }
 
 /// A stage of a Dockerfile that stands on an image.
@@ -94,6 +118,8 @@ pub struct CandidateDocument {
     pub end_of_life: Option<EndOfLifeDocument>,
     /// `works`, `breaks` or `undecided`.
     pub verdict: String,
+    /// What came of running the image on it, with `--try`; null where it was not run. One that breaks makes the verdict.
+    pub trial: Option<TrialDocument>,
     /// Whether its layers were read; else the verdict is undecided, and numbers are the manifest's.
     pub read: bool,
     /// Why, the worst first. Of one that works: remarks.
@@ -188,6 +214,7 @@ pub fn recommend(found: &Recommendation, plan: Option<&Plan>, setting: &Setting)
         recommended: found.best().and_then(|best| best.names.first().cloned()),
         candidates: found.candidates.iter().map(|candidate| described(candidate, found)).collect(),
         unavailable: found.unavailable.iter().map(UnavailableDocument::from).collect(),
+        tried: found.tried.as_ref().map(TriedDocument::from),
         stages: plan.iter().flat_map(|plan| plan.stages()).map(StageDocument::from).collect(),
     }
 }
@@ -207,6 +234,7 @@ fn described(candidate: &Candidate, found: &Recommendation) -> CandidateDocument
         family: candidate.family.as_ref().map(FamilyDocument::from),
         end_of_life: candidate.end_of_life.as_ref().map(EndOfLifeDocument::from),
         verdict: candidate.verdict().name().into(),
+        trial: candidate.trial.as_ref().map(TrialDocument::from),
         read: candidate.scanned.is_some(),
         reasons,
         figures: candidate.figures.into(),
@@ -230,6 +258,19 @@ fn described(candidate: &Candidate, found: &Recommendation) -> CandidateDocument
 /// The worst first.
 fn rank(verdict: &str) -> usize {
     [Verdict::Breaks, Verdict::Undecided, Verdict::Works].iter().position(|one| one.name() == verdict).unwrap_or(3)
+}
+
+impl From<&Tried> for TriedDocument {
+    fn from(tried: &Tried) -> Self {
+        let Tried { engine, command, now } = tried;
+        Self { engine: (*engine).into(), command: command.clone(), now: now.to_string() }
+    }
+}
+
+impl From<&Trial> for TrialDocument {
+    fn from(trial: &Trial) -> Self {
+        Self { verdict: trial.verdict.name().into(), says: trial.outcome.to_string() }
+    }
 }
 
 impl From<StageBase> for StageDocument {

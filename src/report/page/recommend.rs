@@ -9,6 +9,7 @@ use crate::report::human;
 /// Lays out the document.
 pub(in crate::report) fn recommend(document: &RecommendDocument) -> Page {
     let mut sections = vec![summary(document), bases(document)];
+    sections.extend(tried(document));
     sections.extend(document.candidates.iter().filter_map(reasons));
     sections.extend(unavailable(document));
     Page { sections }
@@ -153,6 +154,25 @@ fn reasons(candidate: &CandidateDocument) -> Option<Section> {
     let table = Table { columns, rows, one_line: false };
     let title = format!("On {}: {}", familiar(&candidate.reference), candidate.verdict).into();
     (!table.rows.is_empty()).then_some(Section { title, level: 2, lines: Vec::new(), table })
+}
+
+/// What it did, and the end of what it wrote, line by line.
+fn said(says: &str) -> Text {
+    Text::lines(&says.lines().collect::<Vec<_>>())
+}
+
+/// What was run, and what it did.
+fn tried(document: &RecommendDocument) -> Option<Section> {
+    let tried = document.tried.as_ref()?;
+    let mut rows = vec![vec!["now".into(), Text::default(), said(&tried.now)]];
+    let trials = document.candidates.iter().filter_map(|candidate| Some((candidate, candidate.trial.as_ref()?)));
+    rows.extend(trials.map(|(candidate, trial)| {
+        vec![Text::of(familiar(&candidate.reference)), verdict(&trial.verdict), said(&trial.says)]
+    }));
+    let what: String = if tried.command.is_empty() { "as its image says".into() } else { tried.command.join(" ") };
+    let lines = vec![Text::of(format!("each was run once with {}: {what}", tried.engine)).toned(Tone::Dim)];
+    let table = Table { columns: vec![left("on"), left(""), left("what it did")], rows, one_line: false };
+    Some(Section { title: "Tried".into(), level: 2, lines, table })
 }
 
 fn unavailable(document: &RecommendDocument) -> Option<Section> {

@@ -1,20 +1,22 @@
 //! `layerscope recommend IMAGE`.
 
+mod trial;
+
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use etcetera::{BaseStrategy, choose_base_strategy};
 
-use super::args::{GlobalArgs, RecommendArgs};
-use super::output::{emit, emit_report};
-use super::{Verdict, settings, start};
+use crate::cli::args::{GlobalArgs, RecommendArgs};
+use crate::cli::output::{emit, emit_report};
+use crate::cli::{Verdict, settings, start};
 use crate::dockerfile::{Dockerfile, NoteKind};
 use crate::recommend::{Catalog, Finder, Plan, Recommendation, Request, recommend};
 use crate::report::escape::escape;
 use crate::report::{self, document};
 
 /// Finds the base, looks for others, and reports.
-pub(super) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
+pub(in crate::cli) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
     let catalog = catalog(args)?;
     let plan = args.dockerfile.file.as_deref().map(|file| plan(file, args)).transpose()?;
     let (image, from) = (args.image.as_deref(), args.from.as_deref());
@@ -31,10 +33,13 @@ pub(super) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<V
         setting: &setting,
         have: &have,
     };
-    let found = settings::with_scanner(&args.images, global, false, |scanner| {
+    let mut found = settings::with_scanner(&args.images, global, false, |scanner| {
         let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline };
         Ok(recommend(finder, &request, &report::today())?)
     })?;
+    if args.trial.wanted {
+        trial::run(&mut found, &args.trial)?;
+    }
     if args.dockerfile.patch || args.dockerfile.write {
         return change(args, &found);
     }
