@@ -20,6 +20,7 @@ mod properties;
 mod readme;
 mod recommend;
 mod recommend_remote;
+mod recommend_try;
 mod registry;
 mod registry_real;
 mod registry_trouble;

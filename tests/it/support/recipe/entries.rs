@@ -131,6 +131,8 @@ fn content(line: &Line, texts: &BTreeMap<String, String>) -> Vec<u8> {
     let size = |key| line.option(key).map(|text| bytes_of(line, &text));
     if let Some(text) = line.option("elf") {
         super::super::elf::elf(&text, &noise(size("size").unwrap_or(0), seed))
+    } else if let Some(path) = line.option("of") {
+        std::fs::read(path).unwrap_or_else(|_| line.fail("this machine has no such file"))
     } else if let Some(size) = size("size") {
         noise(size, seed)
     } else if let Some(size) = size("words") {

@@ -22,6 +22,7 @@
 //!   file /app/log words=1M seed=3          #   words of letters that compress about fivefold
 //!   file /app/core zeros=1M
 //!   file /bin/x 755 elf="interp=/lib/ld.so needed=libc.so.6" size=4k   # an ELF file: see `elf.rs`
+//!   file /bin/busybox 755 of=/bin/busybox  #   this machine's file of that name
 //!   file /app/access.log "GET /\n" times=500
 //!   file /etc/os-release +debian +more     #   texts that stand above, one after the other
 //!   file /app/main.py <<END                #   the lines up to END, less the indentation of the first
