@@ -3,6 +3,7 @@
 //! Paths and strings are raw, as the image has them: escaping is the report's work. Lists are sorted, so that the
 //! same image always gives the same answer.
 
+mod area;
 mod base;
 pub mod compat;
 pub mod diff;
@@ -23,6 +24,7 @@ mod waste;
 use crate::model::Image;
 use crate::tree::Tree;
 
+pub use area::{Area, AreaKind, area};
 pub use base::{Base, Claim, Confidence, Evidence, EvidenceKind, claims, layers_by_history, shared_layers};
 pub use distribution::{Distribution, distribution};
 pub use dive::{Dive, dive};

@@ -141,7 +141,7 @@ pub(super) struct ReportArgs {
     pub(super) format: FormatArg,
     #[command(flatten)]
     pub(super) output: OutputArgs,
-    /// Rows of each list of files, packages and settings [default: 10 in tables; all in JSON, where it cuts files alone]
+    /// Rows of each list of files, packages and settings [default: 10 in tables; 200 in HTML; all in JSON, where it cuts files alone]
     #[arg(long, value_name = "N", conflicts_with = "all")]
     pub(super) top: Option<usize>,
     /// All rows
@@ -164,6 +164,7 @@ pub(super) enum FormatArg {
     Table,
     Json,
     Markdown,
+    Html,
 }
 
 /// Forms of a list.

@@ -6,7 +6,7 @@ use super::args::{DiffArgs, GlobalArgs};
 use super::filter::Filter;
 use super::output::emit_report;
 use super::{Verdict, settings, start};
-use crate::analyze::diff;
+use crate::analyze::{area, diff};
 use crate::report::document;
 
 /// Rows of the roll-up by directory, unless told.
@@ -20,8 +20,9 @@ pub(super) fn run(args: &DiffArgs, global: &GlobalArgs) -> anyhow::Result<Verdic
     let [a, b] = scanned.as_slice() else { bail!("two images were to be read, not {}", scanned.len()) };
     let filter = diff::Filter { wanted: &|path| filter.wants(path), times: args.times };
     let directories = report.top.unwrap_or(DIRECTORIES);
-    let document =
+    let mut document =
         document::diff(a.subject(), b.subject(), &filter, &start::usual(&args.network), report.top(), directories);
+    document.maps = report.has_pictures().then(|| [a, b].map(|side| area(&side.tree)));
     emit_report(&document, &args.report, global)?;
     Ok(if args.exit_code && !document.is_empty() { Verdict::GateFailed } else { Verdict::Done })
 }

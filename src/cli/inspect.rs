@@ -5,8 +5,9 @@ use anyhow::Context;
 use super::args::{GlobalArgs, InspectArgs};
 use super::output::emit_report;
 use super::{Verdict, settings};
+use crate::analyze::area;
 use crate::recommend::{Catalog, Finder, Signs};
-use crate::report::document;
+use crate::report::document::{self, InspectDocument};
 
 /// Reads the image, and reports. Its base is looked for without asking a registry for anything more.
 pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
@@ -17,7 +18,8 @@ pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Ver
         let scanned = scanner.scan(&refs)?.pop().context("no image")?;
         let signs = Signs::of(scanned.subject(), &catalog);
         let base = Finder { scanner, catalog: &catalog, ask: false }.find(&scanned, &signs, None);
-        Ok(document::inspect(scanned.subject(), &base, report.top()))
+        let map = report.has_pictures().then(|| area(&scanned.tree));
+        Ok(InspectDocument { map, ..document::inspect(scanned.subject(), &base, report.top()) })
     })?;
     emit_report(&document, &args.report, global)?;
     Ok(Verdict::Done)

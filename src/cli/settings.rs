@@ -20,6 +20,8 @@ use crate::source::{self, Credentials};
 
 /// Rows of a list in a table, unless told.
 const ROWS: usize = 10;
+/// … where they can be filtered.
+const ROWS_TO_FILTER: usize = 200;
 /// A password longer than this is none, in bytes.
 const LONGEST_PASSWORD: u64 = 64 << 10;
 
@@ -134,12 +136,22 @@ impl ReportArgs {
             FormatArg::Table => Format::Table,
             FormatArg::Json => Format::Json,
             FormatArg::Markdown => Format::Markdown,
+            FormatArg::Html => Format::Html,
         }
+    }
+
+    /// Whether that form has pictures.
+    pub(super) fn has_pictures(&self) -> bool {
+        self.format == FormatArg::Html
     }
 
     /// How long its lists get.
     pub(super) fn top(&self) -> Top {
-        let usual = if self.format == FormatArg::Json { None } else { Some(ROWS) };
+        let usual = match self.format {
+            FormatArg::Json => None,
+            FormatArg::Html => Some(ROWS_TO_FILTER),
+            FormatArg::Table | FormatArg::Markdown => Some(ROWS),
+        };
         Top(if self.all { None } else { self.top.or(usual) })
     }
 

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use super::document::{EntryDocument, ImageDocument, ListDocument};
 use super::escape::escape;
-use super::{Format, human, json};
+use super::page::{Page, Section, Text};
+use super::{Format, html, human, json};
 
 /// Writes a list of names.
 pub fn write_listing(
@@ -19,6 +20,11 @@ pub fn write_listing(
         Format::Json => {
             let document = ListDocument { schema: "layerscope.ls/1".into(), image, entries: entries.collect() };
             json::write(&document, to)
+        }
+        Format::Html => {
+            let lines = entries.map(|entry| Text::of(line(&entry))).collect();
+            let section = Section { title: Text::of(&image.reference), level: 1, lines, ..Section::default() };
+            html::write(&Page { sections: vec![section] }, &[], to)
         }
         Format::Markdown => {
             writeln!(to, "```text")?;

@@ -1,11 +1,12 @@
 //! What people and programs get to see: documents, and the forms that they are written in.
 //!
 //! Analyses become a document of the command ([`document`]), typed and raw. A document is written as JSON as it is, or
-//! becomes a page ([`page`]): headings and tables, defined once, which `terminal` and `markdown` write. Names from
+//! becomes a page ([`page`]): headings and tables, defined once, which `terminal`, `markdown` and `html` write. Names from
 //! images are escaped on their way into a page ([`escape`]).
 
 pub mod document;
 pub mod escape;
+mod html;
 mod human;
 mod json;
 mod listing;
@@ -15,6 +16,7 @@ mod terminal;
 
 use std::io::{self, Write};
 
+pub use html::Map;
 pub use human::{bytes, signed_bytes, today};
 pub use json::schemas;
 pub use listing::write_listing;
@@ -33,6 +35,8 @@ pub enum Format {
     Jsonl,
     /// Markdown, as GitHub and GitLab show it.
     Markdown,
+    /// One HTML page.
+    Html,
 }
 
 /// How a table looks.
@@ -61,17 +65,37 @@ impl Look {
 pub trait Report: serde::Serialize {
     /// Its headings and tables.
     fn page(&self) -> Page;
+
+    /// Its maps, for forms that have pictures.
+    fn maps(&self) -> Vec<Map> {
+        Vec::new()
+    }
 }
 
 impl Report for InspectDocument {
     fn page(&self) -> Page {
         page::inspect(self)
     }
+
+    fn maps(&self) -> Vec<Map> {
+        let area = self.map.iter().cloned();
+        let (label, layers) = (&self.image.reference, self.totals.layers);
+        area.map(|area| Map { label: page::Text::of(label), layers, area }).collect()
+    }
 }
 
 impl Report for DiffDocument {
     fn page(&self) -> Page {
         page::diff(self)
+    }
+
+    fn maps(&self) -> Vec<Map> {
+        let sides = self.maps.iter().flatten().cloned().zip([&self.a, &self.b]);
+        let map = |(area, side): (_, &document::SideDocument)| {
+            let label = page::Text::of(&side.image.reference);
+            Map { label, layers: side.totals.layers, area }
+        };
+        sides.map(map).collect()
     }
 }
 
@@ -92,6 +116,7 @@ pub fn write(report: &impl Report, format: Format, look: Look, to: &mut dyn Writ
     match format {
         Format::Table => terminal::write(&report.page(), look, to),
         Format::Markdown => markdown::write(&report.page(), to),
+        Format::Html => html::write(&report.page(), &report.maps(), to),
         Format::Json | Format::Jsonl => json::write(report, to),
     }
 }

@@ -34,6 +34,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("http_auth", &["source"]),
     ("http_body", &["serve"]),
     ("indicatif", &["cli"]),
+    ("maud", &["report"]),
     ("parse_dockerfile", &["dockerfile"]),
     ("ratatui", &["tui"]),
     ("reqwest", &["source"]),

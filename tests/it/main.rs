@@ -15,6 +15,7 @@ mod dive;
 mod fixtures;
 mod harness;
 mod hostile;
+mod html;
 mod layering;
 mod properties;
 mod readme;

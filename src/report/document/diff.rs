@@ -15,7 +15,7 @@ use crate::analyze::diff::{
     package_changes, roll_up,
 };
 use crate::analyze::startup::{LayerCost, Setting, compare, predict};
-use crate::analyze::{self, Stat, Subject};
+use crate::analyze::{self, Area, Stat, Subject};
 use crate::tree::{NodeId, Tree};
 
 /// `layerscope.diff/1`.
@@ -44,6 +44,9 @@ pub struct DiffDocument {
     /// How many rows of packages and settings a table shows; the document has all.
     #[serde(skip)]
     pub top: Top,
+    /// Where the bytes of both lie, for forms that have pictures.
+    #[serde(skip)]
+    pub maps: Option<[Area; 2]>,
 }
 
 /// One of the two images.
@@ -247,6 +250,7 @@ pub fn diff(
         config: config.into_iter().map(ConfigDocument::from).collect(),
         start: start(a, b, setting),
         top,
+        maps: None,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{BaseDocument, ImageDocument, LayerDocument, PackageDocument, PathDocument, Top, TotalsDocument, layers};
 use crate::analyze::finding::{Finding, findings};
-use crate::analyze::{self, Base, DuplicateGroup, Spread, Subject, WastedFile};
+use crate::analyze::{self, Area, Base, DuplicateGroup, Spread, Subject, WastedFile};
 use crate::tree::Tree;
 
 /// `layerscope.inspect/1`.
@@ -33,6 +33,9 @@ pub struct InspectDocument {
     pub findings: Vec<FindingDocument>,
     /// Figures of other tools, by their formulas.
     pub compat: CompatDocument,
+    /// Where its bytes lie, for forms that have pictures.
+    #[serde(skip)]
+    pub map: Option<Area>,
 }
 
 /// Data that is in the layers and not in the merged tree.
@@ -180,6 +183,7 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
                 user_wasted_percent: dive.user_wasted_percent,
             },
         },
+        map: None,
     }
 }
 

@@ -54,7 +54,8 @@ fn summary(document: &DiffDocument) -> Section {
 
 /// Cold starts, and the difference where it is more than what the forecast may be off.
 fn start_row(start: &DiffStart) -> Vec<Text> {
-    let seconds = |seconds: f64| Text::from(format!("{seconds:.1} s"));
+    let most = start.a.total.max(start.b.total);
+    let seconds = |seconds: f64| Text::from(format!("{seconds:.1} s")).barred(seconds, most);
     let difference = match gain(start.saved_seconds, start.error) {
         None => Text::from("no difference").toned(Tone::Dim),
         Some(tone) => Text::from(format!("{:+.1} s ± {:.1}", -start.saved_seconds, start.error)).toned(tone),
@@ -64,7 +65,7 @@ fn start_row(start: &DiffStart) -> Vec<Text> {
 }
 
 fn indent(text: Text) -> Text {
-    Text { text: format!("   {}", text.text), tone: text.tone }
+    Text { text: format!("   {}", text.text), ..text }
 }
 
 fn difference(a: u64, b: u64) -> i64 {
@@ -75,7 +76,8 @@ fn size_row(name: &str, a: u64, b: u64) -> Vec<Text> {
     let tone = if b < a { Tone::Good } else { Tone::Bad };
     let tone = if a == b { Tone::Plain } else { tone };
     let growth = human::signed_bytes(difference(a, b));
-    vec![name.into(), bytes(a), bytes(b), Text::from(growth).toned(tone), Text::from(human::change(a, b)).toned(tone)]
+    let [a_text, b_text] = [a, b].map(|size| Text::bytes(size, a.max(b)));
+    vec![name.into(), a_text, b_text, Text::from(growth).toned(tone), Text::from(human::change(a, b)).toned(tone)]
 }
 
 fn shared(document: &DiffDocument) -> Section {

@@ -77,11 +77,12 @@ fn base(base: &BaseDocument) -> Text {
 pub(super) fn layer_table(layers: &[LayerDocument]) -> Table {
     let columns =
         vec![right("#"), right("stored"), right("files"), right("lost"), right("entries"), left("instruction")];
+    let most = layers.iter().map(|layer| layer.stored_bytes).max().unwrap_or_default();
     let row = |layer: &LayerDocument| {
         let lost = if layer.wasted_bytes > 0 { Tone::Bad } else { Tone::Dim };
         vec![
             layer.index.to_string().into(),
-            bytes(layer.stored_bytes),
+            Text::bytes(layer.stored_bytes, most),
             bytes(layer.file_bytes),
             bytes(layer.wasted_bytes).toned(lost),
             count(layer.entries),

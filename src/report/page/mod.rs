@@ -68,6 +68,8 @@ pub struct Text {
     pub text: String,
     /// How it is meant.
     pub tone: Tone,
+    /// The length of a bar beside it, in thousandths, where the form has bars.
+    pub bar: Option<u16>,
 }
 
 /// How a text is meant.
@@ -96,13 +98,25 @@ impl Text {
             Some((end, _)) => format!("{}…", escape(&text[..end])),
             None => escape(text),
         };
-        Self { text, tone: Tone::Plain }
+        Self { text, ..Self::default() }
     }
 
     /// Lines, escaped one by one.
     fn lines(lines: &[&str]) -> Self {
         let lines: Vec<String> = lines.iter().map(|line| Self::of(line).text).collect();
-        Self { text: lines.join("\n"), tone: Tone::Plain }
+        Self { text: lines.join("\n"), ..Self::default() }
+    }
+
+    /// Bytes, with a bar beside them that tells how much of `most` they are.
+    pub(super) fn bytes(bytes: u64, most: u64) -> Self {
+        Self::from(human::bytes(bytes)).barred(bytes as f64, most as f64)
+    }
+
+    /// The same with a bar beside it; none where there is nothing to compare with.
+    #[must_use]
+    pub(super) fn barred(self, size: f64, most: f64) -> Self {
+        let share = (size / most * 1000.0).clamp(0.0, 1000.0);
+        Self { bar: (most > 0.0).then_some(share as u16), ..self }
     }
 
     /// The same with another tone.
@@ -124,11 +138,11 @@ impl From<&str> for Text {
     }
 }
 
-fn left(name: &'static str) -> Column {
+pub(super) fn left(name: &'static str) -> Column {
     Column { name, right: false }
 }
 
-fn right(name: &'static str) -> Column {
+pub(super) fn right(name: &'static str) -> Column {
     Column { name, right: true }
 }
 

@@ -58,7 +58,15 @@ fn bases(document: &RecommendDocument) -> Section {
         right("saved"),
     ];
     let now = &document.now;
-    let mut rows = vec![row("now".into(), Text::default(), now, now, [seconds(document.start.total), Text::default()])];
+    let most = most(document);
+    let mut rows = vec![row(
+        "now".into(),
+        Text::default(),
+        now,
+        now,
+        most,
+        [seconds(document.start.total).barred(document.start.total, most.1), Text::default()],
+    )];
     rows.extend(document.candidates.iter().map(|candidate| {
         let best = document.recommended.as_ref() == Some(&candidate.reference);
         let name = Text::of(beside(&document.image.reference, &candidate.reference)).toned(if best {
@@ -66,8 +74,9 @@ fn bases(document: &RecommendDocument) -> Section {
         } else {
             Tone::Plain
         });
-        let start = [seconds(candidate.start.total), start_saved(&candidate.saved)];
-        row(name, verdict(&candidate.verdict), &candidate.figures, now, start)
+        let start =
+            [seconds(candidate.start.total).barred(candidate.start.total, most.1), start_saved(&candidate.saved)];
+        row(name, verdict(&candidate.verdict), &candidate.figures, now, most, start)
     }));
     let line = match &document.recommended {
         Some(best) => Text::of(format!("→ {}", familiar(best))).toned(Tone::Good),
@@ -76,6 +85,13 @@ fn bases(document: &RecommendDocument) -> Section {
     };
     let table = Table { columns, rows, one_line: false };
     Section { title: "Bases".into(), level: 2, lines: vec![line, setting(&document.setting)], table }
+}
+
+/// The largest numbers, for bars: stored bytes, and the cold start's seconds.
+fn most(document: &RecommendDocument) -> (u64, f64) {
+    let stored = document.candidates.iter().map(|candidate| candidate.figures.stored_bytes);
+    let starts = document.candidates.iter().map(|candidate| candidate.start.total);
+    (stored.fold(document.now.stored_bytes, u64::max), starts.fold(document.start.total, f64::max))
 }
 
 /// A candidate's name for a narrow column: without the layout's where the image lies in the same one.
@@ -90,6 +106,7 @@ fn row(
     verdict: Text,
     figures: &FiguresDocument,
     now: &FiguresDocument,
+    most: (u64, f64),
     [start, saved]: [Text; 2],
 ) -> Vec<Text> {
     let unknown = || Text::from("?").toned(Tone::Dim);
@@ -100,7 +117,7 @@ fn row(
     vec![
         name,
         verdict,
-        human::bytes(figures.stored_bytes).into(),
+        Text::bytes(figures.stored_bytes, most.0),
         less(now.stored_bytes, figures.stored_bytes),
         figures.file_bytes.map_or_else(unknown, |bytes| human::bytes(bytes).into()),
         files.map_or_else(Text::default, |(then, now)| less(now, then)),
