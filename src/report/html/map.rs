@@ -152,16 +152,13 @@ fn name(area: &Area) -> String {
     }
 }
 
-/// As much of a name as there is room for.
+/// As much of a name as there is room for; without a mark where it is cut, so that it is a part of its label.
 fn fitting(name: &str, rect: Rect) -> String {
     let room = ((rect.w - 8.0) / LETTER).max(0.0) as usize;
     if rect.h < HEAD - EDGE || room < 3 {
         return String::new();
     }
-    if name.chars().count() <= room {
-        return name.into();
-    }
-    name.chars().take(room - 1).chain(['…']).collect()
+    name.chars().take(room).collect()
 }
 
 /// `703.4 MB in 1,234 files, most in layer 3, 21.6% lost`

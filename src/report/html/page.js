@@ -59,7 +59,7 @@ const filterable = (table) => {
       row.hidden = !texts[at].includes(wanted);
       shown += row.hidden ? 0 : 1;
     });
-    said.textContent = wanted ? ` ${shown} of ${rows.length} rows` : '';
+    said.textContent = wanted ? `${shown} of ${rows.length} rows` : '';
   });
   table.parentElement.before(box);
 };
@@ -91,9 +91,7 @@ const path = (cell) => (cell.up ? path(cell.up) + cell.name : '/');
 
 const fitting = (name, w, h) => {
   const room = Math.floor((w - 8) / LETTER);
-  const letters = [...name];
-  if (h < HEAD - EDGE || room < 3) return '';
-  return letters.length <= room ? name : letters.slice(0, room - 1).join('') + '…';
+  return h < HEAD - EDGE || room < 3 ? '' : [...name].slice(0, room).join('');
 };
 
 const zoomable = (figure) => {
