@@ -152,13 +152,10 @@ fn name(area: &Area) -> String {
     }
 }
 
-/// As much of a name as there is room for; without a mark where it is cut, so that it is a part of its label.
+/// A name where there is room for all of it: a part of a word would be none of its label's.
 fn fitting(name: &str, rect: Rect) -> String {
     let room = ((rect.w - 8.0) / LETTER).max(0.0) as usize;
-    if rect.h < HEAD - EDGE || room < 3 {
-        return String::new();
-    }
-    name.chars().take(room).collect()
+    if rect.h < HEAD - EDGE || name.chars().count() > room { String::new() } else { name.into() }
 }
 
 /// `703.4 MB in 1,234 files, most in layer 3, 21.6% lost`

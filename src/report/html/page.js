@@ -91,7 +91,7 @@ const path = (cell) => (cell.up ? path(cell.up) + cell.name : '/');
 
 const fitting = (name, w, h) => {
   const room = Math.floor((w - 8) / LETTER);
-  return h < HEAD - EDGE || room < 3 ? '' : [...name].slice(0, room).join('');
+  return h < HEAD - EDGE || [...name].length > room ? '' : name;
 };
 
 const zoomable = (figure) => {
