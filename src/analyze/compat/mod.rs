@@ -121,6 +121,14 @@ struct Facts<'a> {
     own_files: Vec<Found<'a>>,
 }
 
+impl Facts<'_> {
+    /// Whether Python source of the application imports a module.
+    fn own_imports(&self, module: &str) -> bool {
+        let imports = |file: &Found<'_>| self.new.tree.layers()[file.id.layer as usize].imports(file.id.row).flatten();
+        self.own_files.iter().filter_map(imports).flatten().any(|import| *import.name == *module)
+    }
+}
+
 /// A check: gives problems of the application on the candidate that it has not where it is.
 type Check = fn(&Facts<'_>) -> Vec<Problem>;
 
