@@ -16,6 +16,7 @@ mod fixtures;
 mod harness;
 mod hostile;
 mod layering;
+mod patch;
 mod properties;
 mod readme;
 mod recommend;
