@@ -19,7 +19,7 @@ pub use human::{bytes, signed_bytes, today};
 pub use json::schemas;
 pub use listing::write_listing;
 
-use document::{DiffDocument, InspectDocument, RecommendDocument, StartDocument};
+use document::{ComposeDocument, DiffDocument, InspectDocument, RecommendDocument, StartDocument};
 use page::Page;
 
 /// The forms of a report.
@@ -78,6 +78,12 @@ impl Report for DiffDocument {
 impl Report for RecommendDocument {
     fn page(&self) -> Page {
         page::recommend(self)
+    }
+}
+
+impl Report for ComposeDocument {
+    fn page(&self) -> Page {
+        page::compose(self)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Sizes are bytes. Text is raw, as the image has it: JSON escapes for itself, pages escape on their way to a person.
 
 mod base;
+mod compose;
 mod diff;
 mod inspect;
 mod list;
@@ -18,6 +19,9 @@ use crate::analyze::{self, InstalledPackage, Subject};
 use crate::model::{Image, LayerPath, Manifest};
 
 pub use base::{BaseDocument, EvidenceDocument};
+pub use compose::{
+    ComposeDocument, OnBaseDocument, OneBaseDocument, ServiceDocument, SharedDocument, SharedSavedDocument, compose,
+};
 pub use diff::{
     ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffStart, DiffTotals, DirectoryDocument,
     MovedDocument, PackageChangeDocument, PresentDocument, SideDocument, TallyDocument, diff,

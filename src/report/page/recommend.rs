@@ -137,7 +137,7 @@ pub(super) fn setting(setting: &SettingDocument) -> Text {
     Text::from(format!("cold start: {engine} over {name} ({link}), {known}")).toned(Tone::Dim)
 }
 
-fn verdict(name: &str) -> Text {
+pub(super) fn verdict(name: &str) -> Text {
     Text::of(name).toned(match name {
         "works" => Tone::Good,
         "breaks" => Tone::Bad,
