@@ -2,6 +2,7 @@
 //!
 //! A cell's text is escaped when it is made, so that no name from an image reaches a terminal as it is.
 
+mod check;
 mod diff;
 mod inspect;
 mod recommend;
@@ -13,6 +14,7 @@ use super::human;
 use crate::analyze::startup::Saving;
 use crate::model::familiar;
 
+pub(super) use check::{check, place};
 pub(super) use diff::diff;
 pub(super) use inspect::inspect;
 pub(super) use recommend::recommend;
