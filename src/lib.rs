@@ -23,6 +23,7 @@
 //! | [`index`] | a layer's tar as one table, and the cache of tables |
 //! | [`tree`] | the union of an image's layers, and what became of every file |
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
+//! | [`budget`] | limits for an image, read and judged: pure too |
 //! | [`scan`] | source → cache or index → tree, layers side by side |
 //! | [`rewrite`] | new images, of layers that are there |
 //! | [`recommend`] | the base under an image, slimmer ones, and what each would mean |
@@ -35,6 +36,7 @@
 
 pub mod analyze;
 pub mod blob;
+pub mod budget;
 pub mod cli;
 pub mod compose;
 pub mod dockerfile;

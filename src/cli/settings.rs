@@ -145,13 +145,17 @@ impl ReportArgs {
 
     /// How a table looks, in a file or on standard output.
     pub(super) fn look(&self, global: &GlobalArgs) -> Look {
-        let to_file = self.output.output.is_some();
-        let color = match global.color {
-            When::Auto if to_file => false,
-            when => use_color(when, &std::io::stdout()),
-        };
-        Look::new(color, std::env::var("COLUMNS").ok().as_deref())
+        look(global, self.output.output.is_some())
     }
+}
+
+/// How a table looks, in a file or on standard output.
+pub(super) fn look(global: &GlobalArgs, to_file: bool) -> Look {
+    let color = match global.color {
+        When::Auto if to_file => false,
+        when => use_color(when, &std::io::stdout()),
+    };
+    Look::new(color, std::env::var("COLUMNS").ok().as_deref())
 }
 
 impl From<ListFormatArg> for Format {

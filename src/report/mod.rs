@@ -4,13 +4,19 @@
 //! becomes a page ([`page`]): headings and tables, defined once, which `terminal` and `markdown` write. Names from
 //! images are escaped on their way into a page ([`escape`]).
 
+mod comment;
 pub mod document;
 pub mod escape;
+mod github;
+mod gitlab;
 mod human;
+mod issues;
 mod json;
+mod junit;
 mod listing;
 mod markdown;
 pub mod page;
+mod sarif;
 mod terminal;
 
 use std::io::{self, Write};
@@ -19,7 +25,7 @@ pub use human::{bytes, signed_bytes, today};
 pub use json::schemas;
 pub use listing::write_listing;
 
-use document::{ComposeDocument, DiffDocument, InspectDocument, RecommendDocument, StartDocument};
+use document::{CheckDocument, ComposeDocument, DiffDocument, InspectDocument, RecommendDocument, StartDocument};
 use page::Page;
 
 /// The forms of a report.
@@ -33,6 +39,25 @@ pub enum Format {
     Jsonl,
     /// Markdown, as GitHub and GitLab show it.
     Markdown,
+}
+
+/// The forms of a check's report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckFormat {
+    /// For a person at a terminal.
+    Table,
+    /// One JSON document.
+    Json,
+    /// Markdown for a pull request's comment.
+    Markdown,
+    /// JUnit's XML.
+    Junit,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// Annotations of a GitHub workflow.
+    Github,
+    /// GitLab's code quality report.
+    Gitlab,
 }
 
 /// How a table looks.
@@ -69,6 +94,12 @@ impl Report for InspectDocument {
     }
 }
 
+impl Report for CheckDocument {
+    fn page(&self) -> Page {
+        page::check(self)
+    }
+}
+
 impl Report for DiffDocument {
     fn page(&self) -> Page {
         page::diff(self)
@@ -99,5 +130,18 @@ pub fn write(report: &impl Report, format: Format, look: Look, to: &mut dyn Writ
         Format::Table => terminal::write(&report.page(), look, to),
         Format::Markdown => markdown::write(&report.page(), to),
         Format::Json | Format::Jsonl => json::write(report, to),
+    }
+}
+
+/// Writes what came of a check.
+pub fn write_check(document: &CheckDocument, format: CheckFormat, look: Look, to: &mut dyn Write) -> io::Result<()> {
+    match format {
+        CheckFormat::Table => terminal::write(&document.page(), look, to),
+        CheckFormat::Json => json::write(document, to),
+        CheckFormat::Markdown => comment::write(document, to),
+        CheckFormat::Junit => junit::write(document, to),
+        CheckFormat::Sarif => sarif::write(document, to),
+        CheckFormat::Github => github::write(document, to),
+        CheckFormat::Gitlab => gitlab::write(document, to),
     }
 }

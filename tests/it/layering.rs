@@ -35,11 +35,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("http_body", &["serve"]),
     ("indicatif", &["cli"]),
     ("parse_dockerfile", &["dockerfile"]),
+    ("quick_xml", &["report"]),
     ("ratatui", &["tui"]),
     ("reqwest", &["source"]),
     ("rustls", &["source"]),
     ("rustls_native_certs", &["source"]),
-    ("serde_saphyr", &["compose"]),
+    ("serde_saphyr", &["budget", "compose"]),
     ("tokio", &["source", "serve"]),
     ("tracing_subscriber", &["cli"]),
 ];

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod check;
 mod cli;
 mod corpus;
 mod dive;

@@ -79,6 +79,8 @@ fn documents_validate() {
     assert_eq!(device["device"], serde_json::json!([1, 3]));
     check(&sandbox, "diff", &[&workshop("full"), &workshop("slim")]);
     check(&sandbox, "diff", &[&workshop("full"), &workshop("full"), "--times", "--top", "3"]);
+    sandbox.write("layerscope.toml", "[rules]\nstored-size = \"1GB\"\nstored-growth = \"1GB\"\n");
+    check(&sandbox, "check", &[&workshop("full"), "--baseline", &workshop("slim")]);
     check(&sandbox, "start", &[&workshop("full"), &workshop("slim")]);
     check(&sandbox, "recommend", &["--offline", &workshop("full"), "--candidate", &workshop("slim")]);
     let services =
