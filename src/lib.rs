@@ -16,12 +16,14 @@
 //! | [`source`] | images from registries, layouts, archives, engines: documents verified, blobs as plain `Read`s |
 //! | [`blob`] | a layer's bytes: decoded, hashed, checked, drained to the end |
 //! | [`pkgdb`] | readers of package databases |
+//! | `shell` | the commands of a shell text, and where their words stand |
 //! | [`dockerfile`] | a Dockerfile's stages, what they make of a base's config, and the change to another base |
 //! | [`compose`] | a compose file's services |
 //! | [`elf`] | what a program or library needs and offers |
 //! | [`index`] | a layer's tar as one table, and the cache of tables |
 //! | [`tree`] | the union of an image's layers, and what became of every file |
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
+//! | [`budget`] | limits for an image, read and judged: pure too |
 //! | [`scan`] | source → cache or index → tree, layers side by side |
 //! | [`rewrite`] | new images, of layers that are there |
 //! | [`recommend`] | the base under an image, slimmer ones, and what each would mean |
@@ -34,6 +36,7 @@
 
 pub mod analyze;
 pub mod blob;
+pub mod budget;
 pub mod cli;
 pub mod compose;
 pub mod dockerfile;
@@ -47,5 +50,6 @@ pub mod report;
 pub mod rewrite;
 pub mod scan;
 pub mod serve;
+mod shell;
 pub mod source;
 pub mod tree;

@@ -11,6 +11,7 @@ mod distribution;
 mod dive;
 mod duplicate;
 pub mod finding;
+mod globs;
 mod instruction;
 mod packages;
 mod share;
@@ -29,7 +30,8 @@ pub use base::{Base, Claim, Confidence, Evidence, EvidenceKind, claims, layers_b
 pub use distribution::{Distribution, distribution};
 pub use dive::{Dive, dive};
 pub use duplicate::{Copy, DuplicateGroup, Duplicates, Spread, duplicates};
-pub use instruction::instruction;
+pub use globs::{GlobError, Globs};
+pub use instruction::{instruction, layer_name};
 pub use packages::{InstalledPackage, packages};
 pub use share::{Sharing, share};
 pub use stat::{FileType, Stat};

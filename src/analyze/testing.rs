@@ -12,6 +12,7 @@
 //! script bin/x /bin/sh -e          a script that anyone may run, with its first line behind `#!`
 //! elf bin/y interp=/lib/ld.so needed=a,b soname=a runpath=/x rpath=/x requires=a:V_1,a:V_2 provides=V_1 undefined=f
 //!     exports=g now machine=183    … of x86-64 unless told (all in one line; anyone may run it)
+//! source app.py os,re              Python source that imports these, unconditionally
 //! unread lib/z why                 a file of ELF's form that could not be read
 //! ```
 
@@ -21,6 +22,7 @@ use super::Subject;
 use crate::elf::{Elf, Hashes, Loadable, Names, Requirement, Symbols, Target, hash};
 use crate::index::LayerIndex;
 use crate::model::{ContentId, DiffId, Digest, Entry, EntryKind, Image, Layer, LayerPath, Manifest, Meta};
+use crate::pkgdb::Import;
 use crate::tree::Tree;
 
 /// An image and its tree.
@@ -87,7 +89,7 @@ pub(super) fn layer(text: &str) -> LayerIndex {
         captured,
         packages: Vec::new(),
         loadables,
-        imports: Vec::new(),
+        imports: rows().filter_map(|(row, line)| Some((row, Some(imports(line)?)))).collect(),
         notes: Vec::new(),
     }
 }
@@ -106,7 +108,7 @@ fn entry(line: &str) -> Entry {
             let apparent_size = number("apparent").map_or_else(size, |size| size as u64);
             EntryKind::File { size: size(), apparent_size, content, sha256: None }
         }
-        "text" | "script" | "elf" | "unread" => {
+        "text" | "script" | "elf" | "unread" | "source" => {
             let content = ContentId(*blake3::hash(line.as_bytes()).as_bytes());
             EntryKind::File { size: line.len() as u64, apparent_size: line.len() as u64, content, sha256: None }
         }
@@ -132,6 +134,11 @@ fn entry(line: &str) -> Entry {
 fn rest<'l>(line: &'l str, kind: &str) -> Option<&'l str> {
     let (_, rest) = line.strip_prefix(kind)?.strip_prefix(' ')?.split_once(' ').unwrap_or_default();
     Some(rest)
+}
+
+fn imports(line: &str) -> Option<Vec<Import>> {
+    let names = rest(line, "source")?.split(',').filter(|name| !name.is_empty());
+    Some(names.map(|name| Import { name: name.into(), always: true }).collect())
 }
 
 fn content(line: &str) -> Option<Vec<u8>> {

@@ -34,7 +34,7 @@ An IMAGE is named as for skopeo and podman:
   docker-daemon:REF, podman:REF                      the local engine
   DIR, FILE.tar, FILE.tar.gz, -                      what is there is recognised; - is standard input
 
-Exit status: 0 done, 1 a gate failed (diff --exit-code), 2 it could not be done.";
+Exit status: 0 done, 1 a gate failed (check, diff --exit-code), 2 it could not be done.";
 
 /// What there is to do.
 #[derive(Debug, Subcommand)]
@@ -47,7 +47,10 @@ pub(super) enum Command {
     Diff(DiffArgs),
     /// Slimmer base images: whether the application still runs on them, what is gained, what to change
     #[command(visible_alias = "r")]
-    Recommend(RecommendArgs),
+    Recommend(Box<RecommendArgs>),
+    /// Whether an image keeps to its budget, for CI: sizes, growth, waste, contents, base
+    #[command(visible_alias = "c")]
+    Check(CheckArgs),
     /// How long a cold start takes: predicted, or with --measure really done
     Start(StartArgs),
     /// The merged tree, or what is at and below a path of it
@@ -226,10 +229,12 @@ pub(super) struct DiffArgs {
 #[derive(Debug, ClapArgs)]
 pub(super) struct RecommendArgs {
     /// The built image
-    #[arg(required_unless_present = "dockerfile")]
+    #[arg(required_unless_present_any = ["dockerfile", "compose"])]
     pub(super) image: Option<String>,
     #[command(flatten)]
     pub(super) dockerfile: DockerfileArgs,
+    #[command(flatten)]
+    pub(super) compose: ComposeArgs,
     #[command(flatten)]
     pub(super) network: NetworkArgs,
     /// An image whose layers are on the host already (may be repeated)
@@ -281,20 +286,103 @@ pub(super) struct TrialArgs {
 #[command(next_help_heading = "Dockerfile")]
 pub(super) struct DockerfileArgs {
     /// How the image is built; without IMAGE, what can be told from it and from the base that it names
-    #[arg(id = "dockerfile", long = "dockerfile", value_name = "FILE")]
+    #[arg(id = "dockerfile", long = "dockerfile", value_name = "FILE", group = "changeable")]
     pub(super) file: Option<PathBuf>,
     /// The stage that is built [default: the last]
     #[arg(long, value_name = "STAGE", requires = "dockerfile")]
     pub(super) target: Option<String>,
-    /// Print the change to the best base that works as a unified diff, in place of the report
-    #[arg(long, requires = "dockerfile", conflicts_with = "write")]
+    /// Print the change to the best base that works as a unified diff, in place of the report; where none is known to
+    /// work, to one that is worth a try
+    #[arg(long, requires = "changeable", conflicts_with = "write")]
     pub(super) patch: bool,
-    /// Make that change
-    #[arg(long, requires = "dockerfile")]
+    /// Make the change to the best base that works
+    #[arg(long, requires = "dockerfile", conflicts_with = "output")]
     pub(super) write: bool,
     /// A value of an ARG, as for `docker build` (may be repeated)
     #[arg(long = "build-arg", value_name = "NAME=VALUE", requires = "dockerfile")]
     pub(super) build_args: Vec<String>,
+}
+
+/// `check`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct CheckArgs {
+    /// The image
+    pub(super) image: String,
+    /// The budget [default: layerscope.toml or .dive-ci, here]
+    #[arg(long, value_name = "FILE", value_parser = maybe_path())]
+    pub(super) config: Option<PathBuf>,
+    /// Write a first budget with limits a little above the image's figures, in place of checking
+    #[arg(long, conflicts_with_all = ["baseline", "from", "reports", "format"])]
+    pub(super) init: bool,
+    /// What growth is measured against: an image, or what `inspect --format json` wrote [default: the budget's]
+    #[arg(long, value_name = "IMAGE|FILE")]
+    pub(super) baseline: Option<String>,
+    /// The base under it, if it is known; else it is found
+    #[arg(long, value_name = "IMAGE")]
+    pub(super) from: Option<String>,
+    /// How the image is built: reports point at its lines
+    #[arg(long, value_name = "FILE", value_parser = maybe_path())]
+    pub(super) dockerfile: Option<PathBuf>,
+    /// The stage that is built [default: the last]
+    #[arg(long, value_name = "STAGE", requires = "dockerfile")]
+    pub(super) target: Option<String>,
+    /// Form of the report
+    #[arg(long, short, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    pub(super) format: CheckFormatArg,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    /// One more report, in a form of its own: junit=report.xml (may be repeated)
+    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report_to, help_heading = "Output")]
+    pub(super) reports: Vec<ReportTo>,
+    #[command(flatten)]
+    pub(super) images: ImageArgs,
+}
+
+/// Forms of what came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormatArg {
+    Table,
+    Json,
+    Markdown,
+    Junit,
+    Sarif,
+    Github,
+    Gitlab,
+}
+
+/// A report, and where it goes.
+#[derive(Clone, Debug)]
+pub(super) struct ReportTo {
+    pub(super) format: CheckFormatArg,
+    pub(super) file: Option<PathBuf>,
+}
+
+/// A path that CI may leave empty for none.
+fn maybe_path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
+    clap::builder::TypedValueParser::map(clap::builder::OsStringValueParser::new(), PathBuf::from)
+}
+
+fn report_to(text: &str) -> Result<ReportTo, String> {
+    let (format, file) = text.split_once('=').ok_or("expected FORMAT=FILE, as junit=report.xml")?;
+    let format = <CheckFormatArg as ValueEnum>::from_str(format, false)?;
+    if file.is_empty() {
+        Err("no file is named behind =".into())
+    } else {
+        Ok(ReportTo { format, file: Some(file.into()) })
+    }
+}
+
+/// A compose file.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Compose")]
+pub(super) struct ComposeArgs {
+    /// All services of a compose file together: each one's bases, what they share, and what they would on one base
+    #[arg(id = "compose", long = "compose", value_name = "FILE", group = "changeable",
+        conflicts_with_all = ["image", "dockerfile", "from"])]
+    pub(super) file: Option<PathBuf>,
+    /// The services of this profile too (may be repeated; `*` for all) [default: $COMPOSE_PROFILES]
+    #[arg(long = "compose-profile", value_name = "NAME", requires = "compose")]
+    pub(super) profiles: Vec<String>,
 }
 
 /// `ls`.

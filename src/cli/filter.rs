@@ -1,53 +1,28 @@
 //! `--include` and `--exclude`: globs over paths of the image.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
-use anyhow::Context;
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-
 use super::args::FilterArgs;
+use crate::analyze::{GlobError, Globs};
 use crate::model::LayerPath;
 
 /// Which names count.
 pub(super) struct Filter {
-    include: Option<GlobSet>,
-    exclude: GlobSet,
+    include: Option<Globs>,
+    exclude: Globs,
 }
 
 impl Filter {
     /// Reads the globs.
-    pub(super) fn new(args: &FilterArgs) -> anyhow::Result<Self> {
-        let include = if args.include.is_empty() { None } else { Some(set(&args.include)?) };
-        Ok(Self { include, exclude: set(&args.exclude)? })
+    pub(super) fn new(args: &FilterArgs) -> Result<Self, GlobError> {
+        let read = |globs: &[String]| Globs::new(globs.iter().map(String::as_str));
+        let include = if args.include.is_empty() { None } else { Some(read(&args.include)?) };
+        Ok(Self { include, exclude: read(&args.exclude)? })
     }
 
     /// Whether a path counts: it, or a directory above it, matches an included glob (if there are any), and none that is
     /// excluded.
     pub(super) fn wants(&self, path: &LayerPath) -> bool {
-        self.include.as_ref().is_none_or(|set| matches(set, path)) && !matches(&self.exclude, path)
+        self.include.as_ref().is_none_or(|globs| globs.matches(path)) && !self.exclude.matches(path)
     }
-}
-
-/// As in `.gitignore`: a glob with a slash starts at the root, one without is a name in any directory.
-fn set(globs: &[String]) -> anyhow::Result<GlobSet> {
-    let mut set = GlobSetBuilder::new();
-    for glob in globs {
-        let trimmed = glob.trim_end_matches('/');
-        let full = match trimmed.strip_prefix('/') {
-            Some(rest) => rest.to_owned(),
-            None if trimmed.contains('/') => trimmed.to_owned(),
-            None => format!("**/{trimmed}"),
-        };
-        let built = GlobBuilder::new(&full).literal_separator(true).build();
-        set.add(built.with_context(|| format!("{glob:?} is no glob"))?);
-    }
-    Ok(set.build()?)
-}
-
-fn matches(set: &GlobSet, path: &LayerPath) -> bool {
-    !set.is_empty() && Path::new(OsStr::from_bytes(path.as_bytes())).ancestors().any(|path| set.is_match(path))
 }
 
 #[cfg(test)]
@@ -73,7 +48,7 @@ mod tests {
     #[test]
     fn a_glob_that_is_none_is_named() {
         let args = FilterArgs { include: vec!["a[".into()], exclude: Vec::new() };
-        let error = Filter::new(&args).err().map(|error| format!("{error:#}")).unwrap_or_default();
+        let error = Filter::new(&args).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.starts_with("\"a[\" is no glob"), "{error}");
     }
 }

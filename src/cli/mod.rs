@@ -3,6 +3,7 @@
 mod args;
 mod cache;
 mod cat;
+mod check;
 mod completions;
 mod diff;
 mod engine;
@@ -59,6 +60,7 @@ fn run(args: &Args) -> anyhow::Result<Verdict> {
         Command::Inspect(args) => inspect::run(args, global),
         Command::Diff(args) => diff::run(args, global),
         Command::Recommend(args) => recommend::run(args, global),
+        Command::Check(args) => check::run(args, global),
         Command::Start(args) => start::run(args, global),
         Command::Ls(args) => ls::run(args, global),
         Command::Cat(args) => cat::run(args, global),

@@ -103,7 +103,7 @@ fn options(args: &ImageArgs, sha256: bool) -> anyhow::Result<scan::Options> {
     let place = cache_dir(args.cache_dir.as_deref()).ok();
     let cache = place.filter(|_| !args.no_cache).map(|dir| Cache::new(&dir));
     let source = source::Options { credentials: credentials(args)?, ..source::Options::default() };
-    Ok(scan::Options { platform, verify, cache, offline: args.offline, sha256, source })
+    Ok(scan::Options { platform, verify, cache, offline: args.offline, sha256, source, held: scan::Held::default() })
 }
 
 fn credentials(args: &ImageArgs) -> anyhow::Result<Option<Credentials>> {
@@ -157,13 +157,17 @@ impl ReportArgs {
 
     /// How a table looks, in a file or on standard output.
     pub(super) fn look(&self, global: &GlobalArgs) -> Look {
-        let to_file = self.output.output.is_some();
-        let color = match global.color {
-            When::Auto if to_file => false,
-            when => use_color(when, &std::io::stdout()),
-        };
-        Look::new(color, std::env::var("COLUMNS").ok().as_deref())
+        look(global, self.output.output.is_some())
     }
+}
+
+/// How a table looks, in a file or on standard output.
+pub(super) fn look(global: &GlobalArgs, to_file: bool) -> Look {
+    let color = match global.color {
+        When::Auto if to_file => false,
+        when => use_color(when, &std::io::stdout()),
+    };
+    Look::new(color, std::env::var("COLUMNS").ok().as_deref())
 }
 
 impl From<ListFormatArg> for Format {

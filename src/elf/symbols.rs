@@ -58,17 +58,20 @@ impl Tables<'_> {
     }
 
     /// How many symbols there are. No entry says so: hash tables imply it, and where they list nothing, the
-    /// relocations tell up to which symbol it matters.
+    /// relocations tell up to which symbol it matters. The older table may lie far from all else that is read (Debian 11's
+    /// C library has it behind the code), so the newer one is asked first.
     fn count(&self, symbols: u64) -> Result<u64, ElfError> {
+        let hashed = self.dynamic.get(tag::GNU_HASH).map(|at| self.gnu_count(at)).transpose()?.flatten();
+        if let Some(count) = hashed {
+            return Ok(count);
+        }
         let machine = self.file.numbers.0.machine;
         // Alpha and s390x have hash tables of wide words (their psABI supplements).
         let wide_hash = self.file.numbers.0.wide && matches!(machine, 0x9026 | 22);
-        if let (Some(at), false) = (self.dynamic.get(tag::HASH), wide_hash) {
-            let bytes = self.file.mapped(at, "its hash table")?;
-            return Ok(self.file.numbers.int(bytes, 4).into());
+        match self.dynamic.get(tag::HASH) {
+            Some(at) if !wide_hash => Ok(self.file.numbers.int(self.file.mapped(at, "its hash table")?, 4).into()),
+            _ => self.relocated(symbols),
         }
-        let hashed = self.dynamic.get(tag::GNU_HASH).map(|at| self.gnu_count(at)).transpose()?.flatten();
-        hashed.map_or_else(|| self.relocated(symbols), Ok)
     }
 
     /// One more than the last symbol of a GNU hash table: of the highest chain, which ends with an odd number. `None`

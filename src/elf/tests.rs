@@ -68,6 +68,16 @@ fn a_library_says_what_it_offers() {
     assert!(!module.undefined.contains(b"__cxa_finalize"), "it is weak");
 }
 
+/// Debian 11's C library has its older hash table behind the code, far from all else that is read.
+#[test]
+fn a_hash_table_out_of_reach_is_not_missed_where_there_is_another() {
+    let mut library = GREET.to_vec();
+    let size_of_a_symbol = [11_u64.to_le_bytes(), 24_u64.to_le_bytes()].concat();
+    let at = library.windows(16).position(|entry| entry == size_of_a_symbol).unwrap();
+    library[at..at + 16].copy_from_slice(&[4_u64.to_le_bytes(), 0x7fff_0000_u64.to_le_bytes()].concat());
+    assert_eq!(read(&library).symbols, read(GREET).symbols);
+}
+
 #[test]
 fn pieces_of_any_length_give_the_same() {
     let whole = collected(HELLO, usize::MAX);

@@ -1,5 +1,6 @@
 //! The nouns of an image. Imports nothing of ours, and does no I/O.
 
+mod bytes;
 mod digest;
 mod entry;
 mod history;
@@ -8,6 +9,7 @@ mod path;
 mod platform;
 mod reference;
 
+pub use bytes::{bytes, signed_bytes};
 pub use digest::{ContentId, DiffId, Digest, DigestError};
 pub use entry::{Entry, EntryId, EntryKind, Meta, Xattrs};
 pub use history::instructions;

@@ -99,6 +99,9 @@ pub enum PkgdbError {
 }
 
 impl Ecosystem {
+    /// Every one.
+    pub const ALL: [Self; 7] = [Self::Deb, Self::Apk, Self::Rpm, Self::Python, Self::Npm, Self::Go, Self::Rust];
+
     /// Its name in JSON and tables.
     pub fn name(self) -> &'static str {
         match self {

@@ -71,6 +71,21 @@ impl Finder<'_> {
         by_signs(scanned, signs, evidence)
     }
 
+    /// Whether the base's tag still leads to the layers that are under an image: looked up now, where registries may be
+    /// asked. Why that can't be told, where it can't.
+    pub fn is_current(&self, scanned: &Scanned, base: &Base) -> Result<bool, String> {
+        let image = &scanned.image.manifest;
+        let own = claims(image, &[]).into_iter().find_map(|claim| claim.name);
+        let name = base.names.first().cloned().or(own).ok_or("nothing tells the name of the base")?;
+        let tag = name.split('@').next().unwrap_or(&name);
+        let reference = tag.parse::<ImageRef>().map_err(|error| error.to_string())?;
+        if matches!(reference, ImageRef::Registry(_)) && !self.ask {
+            return Err("no registry may be asked".into());
+        }
+        let now = self.scanner.document(&reference).map_err(|error| error.to_string())?;
+        Ok(are_lowest(&now, image))
+    }
+
     /// What the image claims, looked up.
     fn claimed(&self, scanned: &Scanned, more: Option<Claim>) -> (Vec<Evidence>, Vec<Known>) {
         let image = &scanned.image.manifest;

@@ -8,7 +8,9 @@ pub mod catalog;
 mod place;
 mod plan;
 mod runtime;
+mod services;
 pub mod tags;
+mod together;
 mod trial;
 
 use std::collections::HashSet;
@@ -26,6 +28,8 @@ pub use candidates::{Candidate, EndOfLife, Unavailable};
 pub use catalog::{Catalog, CatalogError, Family};
 pub use plan::{Patch, Plan, StageBase};
 pub use runtime::{Language, Signs};
+pub use services::{Advice, Common, Looked, OneBase, Shared, Terms, Together, Wanted, together};
+pub use together::Load;
 pub use trial::{Trial, Tried};
 
 use candidates::Search;
@@ -196,6 +200,19 @@ impl Recommendation {
         let gains = |candidate: &&Candidate| candidate.figures.stored_bytes < self.now.stored_bytes;
         self.candidates.iter().find(|candidate| candidate.verdict() == Verdict::Works && gains(candidate))
     }
+
+    /// The candidate whose change is worth a try where none is known to work: one of which all is mended by what the
+    /// change installs, or else one of which nothing is known to break.
+    pub fn worth_a_try(&self) -> Option<&Candidate> {
+        let smaller = self.candidates.iter().filter(|one| one.figures.stored_bytes < self.now.stored_bytes);
+        // What broke when it was run, for no reason that was foreseen, is not mended.
+        let left = smaller.filter_map(|one| {
+            let found = one.compatibility.as_ref()?;
+            (one.verdict() <= found.verdict).then_some((one.patch.as_ref()?.leaves(found), one))
+        });
+        let open = left.filter(|(left, _)| *left < Verdict::Breaks);
+        open.min_by_key(|(left, one)| (*left, one.verdict())).map(|(_, one)| one)
+    }
 }
 
 /// Looks for slimmer bases. `today` is `YYYY-MM-DD`.
@@ -225,6 +242,21 @@ pub fn recommend(finder: Finder<'_>, request: &Request<'_>, today: &str) -> Resu
     };
     found.sort();
     Ok(found)
+}
+
+/// Looks at further bases for an image that was looked at before: of each, the first of its names that can be had.
+fn further(
+    finder: Finder<'_>,
+    request: &Request<'_>,
+    found: &Recommendation,
+    names: &[Vec<ImageRef>],
+    today: &str,
+) -> Result<Vec<Candidate>, RecommendError> {
+    let Recommendation { image, base, signs, .. } = found;
+    let application = application::Application::new(request, image, base)?;
+    let search = Search { finder, request, image, base, signs, today, application: &application };
+    let first = |names: &Vec<ImageRef>| names.iter().find_map(|name| search.only(name).ok().flatten());
+    Ok(names.iter().filter_map(first).collect())
 }
 
 fn figures(subject: Subject<'_>) -> Figures {

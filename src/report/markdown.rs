@@ -45,20 +45,22 @@ fn cell(text: &Text) -> String {
     if text.tone == Tone::Strong && !joined.is_empty() { format!("**{joined}**") } else { joined }
 }
 
-/// Text that is nothing but text: no markup, no links, no cells of its own, no one mentioned by `@name`.
-fn plain(text: &str) -> String {
+/// Text that is nothing but text: no markup, no links, no formulas, no cells of its own, no one mentioned by `@name`.
+pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
+            '$' => out.push_str("&#36;"),
             '@' => out.push_str("@\u{200b}"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => out.extend(['\\', c]),
             c => out.push(c),
         }
     }
-    out
+    // What GitHub makes links of by itself.
+    out.replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
 }
 
 #[cfg(test)]

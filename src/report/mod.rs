@@ -4,14 +4,20 @@
 //! becomes a page ([`page`]): headings and tables, defined once, which `terminal`, `markdown` and `html` write. Names from
 //! images are escaped on their way into a page ([`escape`]).
 
+mod comment;
 pub mod document;
 pub mod escape;
+mod github;
+mod gitlab;
 mod html;
 mod human;
+mod issues;
 mod json;
+mod junit;
 mod listing;
 mod markdown;
 pub mod page;
+mod sarif;
 mod terminal;
 
 use std::io::{self, Write};
@@ -21,7 +27,7 @@ pub use human::{bytes, signed_bytes, today};
 pub use json::schemas;
 pub use listing::write_listing;
 
-use document::{DiffDocument, InspectDocument, RecommendDocument, StartDocument};
+use document::{CheckDocument, ComposeDocument, DiffDocument, InspectDocument, RecommendDocument, StartDocument};
 use page::Page;
 
 /// The forms of a report.
@@ -37,6 +43,25 @@ pub enum Format {
     Markdown,
     /// One HTML page.
     Html,
+}
+
+/// The forms of a check's report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckFormat {
+    /// For a person at a terminal.
+    Table,
+    /// One JSON document.
+    Json,
+    /// Markdown for a pull request's comment.
+    Markdown,
+    /// JUnit's XML.
+    Junit,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// Annotations of a GitHub workflow.
+    Github,
+    /// GitLab's code quality report.
+    Gitlab,
 }
 
 /// How a table looks.
@@ -84,6 +109,12 @@ impl Report for InspectDocument {
     }
 }
 
+impl Report for CheckDocument {
+    fn page(&self) -> Page {
+        page::check(self)
+    }
+}
+
 impl Report for DiffDocument {
     fn page(&self) -> Page {
         page::diff(self)
@@ -105,6 +136,12 @@ impl Report for RecommendDocument {
     }
 }
 
+impl Report for ComposeDocument {
+    fn page(&self) -> Page {
+        page::compose(self)
+    }
+}
+
 impl Report for StartDocument {
     fn page(&self) -> Page {
         page::start(self)
@@ -118,5 +155,18 @@ pub fn write(report: &impl Report, format: Format, look: Look, to: &mut dyn Writ
         Format::Markdown => markdown::write(&report.page(), to),
         Format::Html => html::write(&report.page(), &report.maps(), to),
         Format::Json | Format::Jsonl => json::write(report, to),
+    }
+}
+
+/// Writes what came of a check.
+pub fn write_check(document: &CheckDocument, format: CheckFormat, look: Look, to: &mut dyn Write) -> io::Result<()> {
+    match format {
+        CheckFormat::Table => terminal::write(&document.page(), look, to),
+        CheckFormat::Json => json::write(document, to),
+        CheckFormat::Markdown => comment::write(document, to),
+        CheckFormat::Junit => junit::write(document, to),
+        CheckFormat::Sarif => sarif::write(document, to),
+        CheckFormat::Github => github::write(document, to),
+        CheckFormat::Gitlab => gitlab::write(document, to),
     }
 }

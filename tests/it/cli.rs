@@ -89,6 +89,8 @@ fn help_names_every_command() {
                    [alias: d]
       recommend    Slimmer base images: whether the application still runs on them, what is gained, what
                    to change [alias: r]
+      check        Whether an image keeps to its budget, for CI: sizes, growth, waste, contents, base
+                   [alias: c]
       start        How long a cold start takes: predicted, or with --measure really done
       ls           The merged tree, or what is at and below a path of it
       cat          One file of the merged tree
@@ -132,7 +134,7 @@ fn help_names_every_command() {
       DIR, FILE.tar, FILE.tar.gz, -                      what is there is recognised; - is standard
       input
 
-    Exit status: 0 done, 1 a gate failed (diff --exit-code), 2 it could not be done.
+    Exit status: 0 done, 1 a gate failed (check, diff --exit-code), 2 it could not be done.
     ");
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::podman::{Podman, assert_same, listing_of};
 use crate::support::{Sandbox, need, need_corpus, need_corpus_registry};
 
-const IMAGES: [&str; 6] =
+pub(crate) const IMAGES: [&str; 6] =
     ["debian:bookworm", "debian:bookworm-slim", "python:3.11", "python:3.11-slim", "workshop:full", "workshop:slim"];
 
 /// The corpus, and who may read it.

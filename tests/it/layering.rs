@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// Lowest first. A module imports only from the rows above its own.
 const ORDER: &[&[&str]] = &[
-    &["model"],
+    &["model", "shell"],
     &["blob", "pkgdb", "elf", "dockerfile", "compose"],
     &["source"],
     &["index"],
@@ -36,11 +36,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("maud", &["report"]),
     ("parse_dockerfile", &["dockerfile"]),
+    ("quick_xml", &["report"]),
     ("ratatui", &["tui"]),
     ("reqwest", &["source"]),
     ("rustls", &["source"]),
     ("rustls_native_certs", &["source"]),
-    ("serde_saphyr", &["compose"]),
+    ("serde_saphyr", &["budget", "compose"]),
     ("tokio", &["source", "serve"]),
     ("tracing_subscriber", &["cli"]),
 ];

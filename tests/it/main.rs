@@ -9,6 +9,7 @@
 
 mod support;
 
+mod check;
 mod cli;
 mod corpus;
 mod dive;
@@ -17,9 +18,11 @@ mod harness;
 mod hostile;
 mod html;
 mod layering;
+mod patch;
 mod properties;
 mod readme;
 mod recommend;
+mod recommend_compose;
 mod recommend_remote;
 mod recommend_try;
 mod registry;

@@ -26,6 +26,8 @@ const CERTIFICATE_VARIABLES: [&str; 7] = [
     "GIT_SSL_CAINFO",
     "AWS_CA_BUNDLE",
 ];
+/// Where Debian's OpenSSL looks.
+const OPENSSL: [&str; 2] = ["usr/lib/ssl/cert.pem", "usr/lib/ssl/certs"];
 /// Libraries that speak TLS.
 const TLS: [&[u8]; 6] = [b"libssl.so", b"libgnutls.so", b"libcurl", b"libnss3.so", b"libmbedtls.so", b"libwolfssl.so"];
 /// Python's packages that call others over TLS and trust the base's certificates.
@@ -63,16 +65,31 @@ fn variables(facts: &Facts<'_>) -> Vec<Problem> {
         let path = LayerPath::from(path);
         (facts.old.exists(&path) && !facts.new.exists(&path)).then_some((name, path))
     });
-    let hint = "the package ca-certificates".to_owned();
     gone.map(|(name, path)| {
         let what = format!("{name} names certificates that are not there");
-        Problem::new(Verdict::Breaks, "certificates", what).missing(path.display()).hint(hint.clone())
+        Problem::new(Verdict::Breaks, "certificates", what).missing(path.display()).in_the_package("ca-certificates")
     })
     .collect()
 }
 
 fn has_certificates(world: &World<'_>) -> bool {
-    CERTIFICATES.iter().any(|path| world.file(&(*path).into()).is_some_and(|found| found.entry.file_bytes() > 0))
+    let bundle =
+        CERTIFICATES.iter().any(|path| world.file(&(*path).into()).is_some_and(|found| found.entry.file_bytes() > 0));
+    bundle && openssl_finds_them(world)
+}
+
+/// Debian's OpenSSL looks in `/usr/lib/ssl`, whose links to `/etc/ssl` are of another package (`openssl`) than the
+/// library's.
+fn openssl_finds_them(world: &World<'_>) -> bool {
+    let folder = |path: &LayerPath| world.tree.follow(path, true).ok().map(|(_, id)| world.tree.node(id));
+    let libraries = LayerPath::from("usr/lib");
+    let multiarch = folder(&libraries).into_iter().flat_map(|node| node.children());
+    let multiarch = multiarch.filter(|(name, _)| name.windows(7).any(|part| part == b"-linux-"));
+    let is_debian = multiarch
+        .filter_map(|(name, _)| folder(&libraries.join(name)))
+        .any(|node| node.children().any(|(name, _)| name.starts_with(b"libcrypto.so")));
+    let told = || CERTIFICATE_VARIABLES[..2].iter().any(|name| world.env(name).is_some());
+    !is_debian || told() || OPENSSL.iter().any(|path| world.exists(&(*path).into()))
 }
 
 fn certificates(facts: &Facts<'_>) -> Option<Problem> {
@@ -80,10 +97,9 @@ fn certificates(facts: &Facts<'_>) -> Option<Problem> {
         return None;
     }
     let (verdict, why) = need_of_certificates(facts);
-    let what = format!("the old base has certificates of authorities, this one has none: {why}");
-    let hint = "the package ca-certificates".to_owned();
+    let what = format!("the old base has certificates of authorities, this one has none that are found: {why}");
     let missing = "CA certificates";
-    Some(Problem::new(verdict, "certificates", what).missing(missing).hint(hint))
+    Some(Problem::new(verdict, "certificates", what).missing(missing).in_the_package("ca-certificates"))
 }
 
 /// How surely the application misses them.
@@ -130,7 +146,6 @@ fn zones(facts: &Facts<'_>) -> Option<Problem> {
     if !facts.old.is_dir(&zones) || facts.new.is_dir(&zones) {
         return None;
     }
-    let hint = "the package tzdata".to_owned();
     let zone = facts.new.env("TZ").map(|zone| zone.trim_start_matches(':')).filter(|zone| zone.contains('/'));
     let installed = own_packages(facts);
     let has = |names: &[&str]| installed.iter().any(|name| names.contains(&name.as_str()));
@@ -138,13 +153,15 @@ fn zones(facts: &Facts<'_>) -> Option<Problem> {
         (Verdict::Breaks, format!("TZ={zone} becomes UTC without a word"))
     } else if has(&["tzdata", "pytz"]) {
         (Verdict::Works, "a package of its own has them".into())
+    } else if facts.own_imports("zoneinfo") {
+        (Verdict::Undecided, "its code imports zoneinfo, which has none of its own".into())
     } else if has(&ZONE_USERS) {
         (Verdict::Undecided, "packages that it has work with named time zones".into())
     } else {
         (Verdict::Works, "local time is UTC, and named time zones are not found".into())
     };
     let what = format!("the old base has time zones, this one has none: {why}");
-    Some(Problem::new(verdict, "time-zones", what).missing(zones.display()).hint(hint))
+    Some(Problem::new(verdict, "time-zones", what).missing(zones.display()).in_the_package("tzdata"))
 }
 
 /// A locale that the settings name. C, POSIX and C.UTF-8 need no files of their own.

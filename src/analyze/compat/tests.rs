@@ -289,6 +289,34 @@ fn certificates_are_missed_as_far_as_that_is_evident() {
     assert_eq!(program.on(GLIBC).verdict, Verdict::Works);
 }
 
+/// Debian's links to the certificates are not in the package of the library that follows them.
+#[test]
+fn certificates_that_openssl_does_not_find_are_none() {
+    let certificates = "\nfile etc/ssl/certs/ca-certificates.crt 200 certs";
+    let library = "\nelf usr/lib/x86_64-linux-gnu/libcrypto.so.3 soname=libcrypto.so.3";
+    let links = "\nlink usr/lib/ssl/cert.pem /etc/ssl/certs/ca-certificates.crt";
+    let base = [certificates, library, links].concat();
+    let app = case(WHEEL, "python app.py").more_base(&base);
+    assert_eq!(app.on(&[GLIBC, PYTHON, &base].concat()).verdict, Verdict::Works);
+    let unlinked = [GLIBC, PYTHON, certificates, library].concat();
+    assert_eq!(rules(&app.on(&unlinked)), (Verdict::Undecided, vec!["certificates"]));
+    let named = RuntimeConfig {
+        env: vec!["SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt".into()],
+        ..RuntimeConfig::default()
+    };
+    assert_eq!(app.on_config(&unlinked, named).verdict, Verdict::Works);
+}
+
+#[test]
+fn time_zones_are_missed_where_code_imports_them() {
+    let zones = "\ndir usr/share/zoneinfo";
+    let app = |source| case(source, "python app.py").more_base(zones);
+    let without = [GLIBC, PYTHON].concat();
+    assert_eq!(rules(&app("source app/app.py zoneinfo").on(&without)), (Verdict::Undecided, vec!["time-zones"]));
+    assert_eq!(app("source app/app.py zoneinfo").on(&[&without, zones].concat()).verdict, Verdict::Works);
+    assert_eq!(app("source app/app.py json").on(&without).verdict, Verdict::Works);
+}
+
 #[test]
 fn an_entrypoint_of_the_candidate_takes_the_command() {
     let app = case(WHEEL, "python app.py");

@@ -2,11 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::analyze::{Subject, Waste, instruction, waste};
+use crate::analyze::{Subject, Waste, layer_name, waste};
 use crate::model::{Entry, EntryId, LayerPath, Meta};
-
-/// The longest piece of an instruction that a message quotes, in characters.
-const QUOTE: usize = 60;
 
 /// An image, and lists of it that several rules need.
 pub(super) struct Facts<'i> {
@@ -38,16 +35,9 @@ impl<'i> Facts<'i> {
         Self { subject, waste: waste(tree), files: files.collect() }
     }
 
-    /// A layer as a message names it: by its instruction, or by its number, from 0 as everywhere.
+    /// A layer as a message names it.
     pub(super) fn layer(&self, layer: u32) -> String {
-        let made_by = self.subject.image.layers.get(layer as usize).and_then(|layer| layer.created_by.as_deref());
-        match made_by.map(instruction).filter(|text| !text.is_empty()) {
-            Some(text) if text.chars().count() > QUOTE => {
-                format!("layer {layer} (`{}…`)", text.chars().take(QUOTE).collect::<String>().trim_end())
-            }
-            Some(text) => format!("layer {layer} (`{text}`)"),
-            None => format!("layer {layer}"),
-        }
+        layer_name(self.subject.image, layer)
     }
 }
 

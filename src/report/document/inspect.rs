@@ -8,7 +8,11 @@ use serde::Serialize;
 use super::{BaseDocument, ImageDocument, LayerDocument, PackageDocument, PathDocument, Top, TotalsDocument, layers};
 use crate::analyze::finding::{Finding, findings};
 use crate::analyze::{self, Area, Base, DuplicateGroup, Spread, Subject, WastedFile};
+use crate::model::{Entry, EntryId, EntryKind};
 use crate::tree::Tree;
+
+/// Files of so many bytes are large.
+const LARGE: u64 = 32 << 10;
 
 /// `layerscope.inspect/1`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -29,6 +33,8 @@ pub struct InspectDocument {
     pub duplicates: DuplicatesDocument,
     /// Packages that its databases and programs name, in order of ecosystem and name.
     pub packages: Vec<PackageDocument>,
+    /// Its large files: by these, and by layers and packages, this document is a baseline of `check`.
+    pub large_files: LargeFilesDocument,
     /// What to mend, worst first.
     pub findings: Vec<FindingDocument>,
     /// Figures of other tools, by their formulas.
@@ -117,6 +123,29 @@ pub struct CopyDocument {
     pub layer: u64,
 }
 
+/// The visible regular files from some size on.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LargeFilesDocument {
+    /// Every file of so many bytes and more is listed.
+    pub from_bytes: u64,
+    /// They, the largest first.
+    pub files: Vec<LargeFileDocument>,
+}
+
+/// A large file.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LargeFileDocument {
+    /// Its path.
+    #[serde(flatten)]
+    pub path: PathDocument,
+    /// The layer that holds it.
+    pub layer: u64,
+    /// Bytes that are stored for it.
+    pub size: u64,
+    /// Digest of its content: `blake3:…`.
+    pub digest: String,
+}
+
 /// Something to mend.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FindingDocument {
@@ -175,6 +204,7 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
         waste: waste(subject.tree, top),
         duplicates: duplicates(subject.tree, top),
         packages: analyze::packages(subject.tree).into_iter().map(PackageDocument::from).collect(),
+        large_files: large_files(subject.tree, top),
         findings: findings(subject).into_iter().map(FindingDocument::from).collect(),
         compat: CompatDocument {
             dive: DiveDocument {
@@ -208,6 +238,27 @@ fn wasted(tree: &Tree, file: &WastedFile) -> WastedDocument {
         download_bytes_estimate: file.download_bytes_estimate,
         fate: file.fate.name().into(),
     }
+}
+
+/// The large files; where the list is cut, its last tells from where on it is complete.
+fn large_files(tree: &Tree, top: Top) -> LargeFilesDocument {
+    let large = tree.files().filter(|(_, entry, outcome)| outcome.is_visible() && entry.file_bytes() >= LARGE);
+    let mut files: Vec<_> = large.map(|(id, entry, _)| (id, entry)).collect();
+    files.sort_by(|(_, a), (_, b)| b.file_bytes().cmp(&a.file_bytes()).then_with(|| a.path.cmp(&b.path)));
+    let row = |(id, entry): &(EntryId, &Entry)| match entry.kind {
+        EntryKind::File { size, content, .. } => Some(LargeFileDocument {
+            path: (&entry.path).into(),
+            layer: id.layer.into(),
+            size,
+            digest: content.to_string(),
+        }),
+        _ => None,
+    };
+    let all = files.len();
+    let files = top.of(files.iter().filter_map(row));
+    let cut = files.last().filter(|_| files.len() < all);
+    let from_bytes = cut.map_or(if files.len() < all { u64::MAX } else { LARGE }, |last| last.size + 1);
+    LargeFilesDocument { from_bytes, files }
 }
 
 fn duplicates(tree: &Tree, top: Top) -> DuplicatesDocument {

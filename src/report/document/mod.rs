@@ -3,6 +3,8 @@
 //! Sizes are bytes. Text is raw, as the image has it: JSON escapes for itself, pages escape on their way to a person.
 
 mod base;
+mod check;
+mod compose;
 mod diff;
 mod inspect;
 mod list;
@@ -18,13 +20,20 @@ use crate::analyze::{self, InstalledPackage, Subject};
 use crate::model::{Image, LayerPath, Manifest};
 
 pub use base::{BaseDocument, EvidenceDocument};
+pub use check::{
+    AmountDocument, BaselineDocument, ChangeDocument, CheckDocument, Checked, EvidenceOfRule, GrownDocument,
+    LocatedDocument, RuleDocument, VersionsDocument, check,
+};
+pub use compose::{
+    ComposeDocument, OnBaseDocument, OneBaseDocument, ServiceDocument, SharedDocument, SharedSavedDocument, compose,
+};
 pub use diff::{
     ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffStart, DiffTotals, DirectoryDocument,
     MovedDocument, PackageChangeDocument, PresentDocument, SideDocument, TallyDocument, diff,
 };
 pub use inspect::{
     CompatDocument, CopyDocument, DiveDocument, DuplicateDocument, DuplicatesDocument, FateDocument, FindingDocument,
-    InspectDocument, WasteDocument, WastedDocument, inspect,
+    InspectDocument, LargeFileDocument, LargeFilesDocument, WasteDocument, WastedDocument, inspect,
 };
 pub use list::{EntryDocument, ListDocument, StatDocument, entry};
 pub use recommend::{

@@ -2,6 +2,8 @@
 //!
 //! A cell's text is escaped when it is made, so that no name from an image reaches a terminal as it is.
 
+mod check;
+mod compose;
 mod diff;
 mod inspect;
 mod recommend;
@@ -13,6 +15,8 @@ use super::human;
 use crate::analyze::startup::Saving;
 use crate::model::familiar;
 
+pub(super) use check::{check, place};
+pub(super) use compose::compose;
 pub(super) use diff::diff;
 pub(super) use inspect::inspect;
 pub(super) use recommend::recommend;

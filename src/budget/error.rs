@@ -1,0 +1,56 @@
+//! What is wrong with a budget or a baseline, with the line and the nearest right name.
+
+/// Less alike than this, two words are not the same word mistyped.
+const ALIKE: f64 = 0.8;
+
+/// Why there is no verdict.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetError {
+    /// A budget that can't be read.
+    #[error("{place}:{line}: {reason}")]
+    Config {
+        /// The file.
+        place: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// A baseline that can't be read.
+    #[error("{place} is no baseline: {reason}; give an image, or what `layerscope inspect --format json` wrote")]
+    Baseline {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The line of a byte of a text, from 1.
+pub(super) fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// What was probably meant, as the end of a sentence; else all that there is.
+pub(super) fn hint<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let near = |name: &&str| strsim::jaro_winkler(&word.to_lowercase(), &name.to_lowercase());
+    let nearest = known.iter().copied().max_by(|a, b| near(a).total_cmp(&near(b)));
+    match nearest.filter(|name| near(name) >= ALIKE) {
+        Some(name) => format!("did you mean {name:?}?"),
+        None => format!("there are {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_told() {
+        let known = ["stored-size", "file-size", "layers"];
+        assert_eq!(hint("store-size", known.into_iter()), "did you mean \"stored-size\"?");
+        assert_eq!(hint("Layer", known.into_iter()), "did you mean \"layers\"?");
+        assert_eq!(hint("colour", known.into_iter()), "there are stored-size, file-size, layers");
+    }
+}

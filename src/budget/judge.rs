@@ -1,0 +1,213 @@
+//! Rules, one by one, held against an image.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+use super::amount::Amount;
+use super::baseline::{Baseline, Growth};
+use super::outcome::{Evidence, Outcome};
+use super::rule::{Budget, DiveFigure, Figure, Grows, Limit, Rule};
+use super::scope::Scope;
+use super::{contents, settings};
+use crate::analyze::startup::{Engine, LayerCost, Profile, Setting, predict};
+use crate::analyze::{Base, Subject, dive};
+use crate::model;
+
+/// What is known of an image.
+pub struct Facts<'f> {
+    /// The image.
+    pub subject: Subject<'f>,
+    /// Its base, where it was looked for.
+    pub base: Option<&'f Base>,
+    /// Whether the tag of the base still leads to its layers, or why that can't be told; where it was looked up.
+    pub current: Option<Result<bool, String>>,
+    /// What it is compared with.
+    pub baseline: Option<&'f Baseline<'f>>,
+}
+
+/// Holds an image to a budget: an outcome for every rule, in its order.
+pub fn check(budget: &Budget, facts: &Facts<'_>) -> Vec<Outcome> {
+    let scope = Scope::of(facts.subject, budget, facts.base);
+    let judge = Judge { budget, facts, scope, growth: OnceCell::new() };
+    budget.rules.iter().map(|rule| judge.rule(rule)).collect()
+}
+
+struct Judge<'j> {
+    budget: &'j Budget,
+    facts: &'j Facts<'j>,
+    scope: Result<Scope<'j>, String>,
+    /// Worked out when the first rule asks.
+    growth: OnceCell<Growth>,
+}
+
+impl Judge<'_> {
+    fn rule(&self, rule: &Rule) -> Outcome {
+        let facts = self.facts;
+        let config = &facts.subject.image.manifest.config.config;
+        match &rule.limit {
+            Limit::Base { allowed, current } => settings::base(rule, facts, allowed.as_ref(), *current),
+            Limit::Labels(labels) => settings::labels(rule, labels, &config.labels),
+            Limit::User(allowed) => settings::user(rule, allowed, &config.user),
+            Limit::Dive(figure, limit) => dives(rule, facts.subject, *figure, *limit),
+            Limit::Disabled => Outcome::pass(rule, None, "the rule is disabled"),
+            _ => match &self.scope {
+                Ok(scope) => self.scoped(rule, scope),
+                Err(reason) => Outcome::undecided(rule, reason),
+            },
+        }
+    }
+
+    /// Rules that count only what is in scope.
+    fn scoped(&self, rule: &Rule, scope: &Scope<'_>) -> Outcome {
+        match &rule.limit {
+            Limit::Figure(figure, limit) => figure_of(rule, scope, *figure, limit),
+            Limit::Growth { of, limit, floor } => {
+                self.compared(rule, scope, |growth| grows(rule, growth, *of, limit, *floor))
+            }
+            Limit::NewFile(limit) => self.compared(rule, scope, |growth| new_file(rule, growth, *limit)),
+            Limit::Added { limit, except } => {
+                self.compared(rule, scope, |growth| contents::added(rule, growth, *limit, except))
+            }
+            Limit::Paths { paths, written, limit } => contents::paths(rule, scope, paths, written, *limit),
+            Limit::Forbidden { paths, .. } => contents::forbidden(rule, scope, paths),
+            Limit::Packages { packages } => contents::packages(rule, scope, packages),
+            Limit::Findings { limit, ids, except, at_least } => contents::findings(rule, scope, *limit, |finding| {
+                let named = ids.is_empty() || ids.iter().any(|id| id == finding.rule);
+                named && !except.iter().any(|id| id == finding.rule) && finding.severity <= *at_least
+            }),
+            Limit::Start { limit, profile, engine } => start(rule, scope, *limit, profile, *engine),
+            _ => Outcome::undecided(rule, "no rule of this kind counts layers"),
+        }
+    }
+
+    /// Rules that need something to compare with.
+    fn compared(&self, rule: &Rule, scope: &Scope<'_>, judge: impl FnOnce(&Growth) -> Outcome) -> Outcome {
+        match self.facts.baseline {
+            Some(baseline) => judge(self.growth.get_or_init(|| baseline.growth(self.budget, scope))),
+            None => Outcome::undecided(
+                rule,
+                "there is nothing to compare with: give --baseline, or `baseline` in the budget",
+            ),
+        }
+    }
+}
+
+fn figure_of(rule: &Rule, scope: &Scope<'_>, figure: Figure, limit: &Amount) -> Outcome {
+    let actual = scope.figure(figure);
+    let (own, allowed) = actual.beside(limit);
+    let (broken, least) = match rule.limit.is_least() {
+        true => (limit.exceeds(&actual), "at least"),
+        false => (actual.exceeds(limit), "at most"),
+    };
+    if !broken {
+        return Outcome::pass(rule, actual, format!("{own} of {least} {allowed}"));
+    }
+    let what = match figure {
+        Figure::Stored => "are stored",
+        Figure::Files => "are in the files of its layers",
+        Figure::Layers => "layers",
+        Figure::Layer => "are stored in one layer",
+        Figure::Wasted => "are lost: stored, pulled, not to be seen",
+        Figure::WastedPart => "of the data is lost: stored, pulled, not to be seen",
+        Figure::Efficiency => "of the data can be seen",
+        Figure::Duplicates => "are further copies of visible files",
+    };
+    let message = format!("{own} {what}, {least} {allowed} may be");
+    let message = if rule.limit.is_least() { format!("{own} {what}, {least} {allowed} must be") } else { message };
+    Outcome::fail(rule, actual, message).with(scope.evidence(figure, limit))
+}
+
+fn grows(rule: &Rule, growth: &Growth, of: Grows, limit: &Amount, floor: u64) -> Outcome {
+    let (sizes, what) = match of {
+        Grows::Stored => (&growth.stored, "stored bytes"),
+        Grows::Files => (&growth.files, "file bytes"),
+    };
+    let (was, is) = match sizes {
+        Ok(sizes) => *sizes,
+        Err(reason) => return Outcome::undecided(rule, reason),
+    };
+    let more = is.saturating_sub(was);
+    let actual = match limit {
+        Amount::Fraction(_) if was == 0 => Amount::Fraction(if more > 0 { f64::INFINITY } else { 0.0 }),
+        Amount::Fraction(_) => Amount::Fraction(more as f64 / was as f64),
+        _ => Amount::Bytes(more),
+    };
+    let (own, allowed) = actual.beside(limit);
+    let from = format!("from {} to {}", model::bytes(was), model::bytes(is));
+    if more <= floor && actual.exceeds(limit) {
+        let floor = model::bytes(floor);
+        return Outcome::pass(rule, actual, format!("{own} more, {from}: up to {floor} never count"));
+    }
+    if !actual.exceeds(limit) {
+        return Outcome::pass(rule, actual, format!("{own} of at most {allowed} more, {from}"));
+    }
+    let message = format!("{own} more {what} than {}, at most {allowed} may be ({from})", growth.reference);
+    Outcome::fail(rule, actual, message).with(growth.evidence())
+}
+
+fn new_file(rule: &Rule, growth: &Growth, limit: u64) -> Outcome {
+    let (files, seen_from) = match &growth.grown {
+        Ok(grown) => (grown.files.iter().filter(|file| file.is_new), grown.seen_from),
+        Err(reason) => return Outcome::undecided(rule, reason),
+    };
+    let over: Vec<Evidence> = files.clone().filter(|file| file.bytes > limit).map(|file| file.evidence()).collect();
+    let largest = files.map(|file| file.bytes).max().unwrap_or_default();
+    let (own, allowed) = Amount::Bytes(largest).beside(&Amount::Bytes(limit));
+    match over.is_empty() {
+        false => {
+            let message = format!("a file of {own} is not in {}, at most {allowed} may be", growth.reference);
+            Outcome::fail(rule, Amount::Bytes(largest), message).with(over)
+        }
+        true if limit < seen_from => {
+            let least = model::bytes(seen_from);
+            let told =
+                format!("the baseline's document lists files from {least} on: take the image itself as baseline");
+            Outcome::undecided(rule, told)
+        }
+        true => Outcome::pass(rule, Amount::Bytes(largest), format!("{own} of at most {allowed}")),
+    }
+}
+
+fn start(rule: &Rule, scope: &Scope<'_>, limit: f64, profile: &Profile, engine: Engine) -> Outcome {
+    // The numbers that ship: a budget has one verdict, whatever machine asks.
+    let setting = Setting::shipped(engine, profile.clone());
+    let layers = LayerCost::of_image(scope.subject);
+    // A base that does not count is on the host already.
+    let have: HashSet<_> = layers.iter().take(scope.first as usize).map(|layer| layer.digest).collect();
+    let told = predict(&layers, &have, &setting);
+    let actual = Amount::Seconds(told.total);
+    let (own, allowed) = actual.beside(&Amount::Seconds(limit));
+    let how = format!("{} over {}, {:.1} to {:.1} s", engine.name(), profile.name, told.low, told.high);
+    if told.total <= limit {
+        return Outcome::pass(rule, actual, format!("{own} of at most {allowed} ({how})"));
+    }
+    let terms = told.terms.iter().filter(|term| term.seconds > 0.05);
+    let evidence = terms.map(|term| Evidence::of(format!("{}: {:.1} s", term.name, term.seconds))).collect();
+    Outcome::fail(rule, actual, format!("a cold start takes {own}, more than {allowed} ({how})")).with(evidence)
+}
+
+/// dive's rules, by dive's figures (dive 0.13, `ci/rules.go`: what is equal passes).
+fn dives(rule: &Rule, subject: Subject<'_>, figure: DiveFigure, limit: f64) -> Outcome {
+    let dive = dive(subject.tree);
+    let (actual, value) = match figure {
+        DiveFigure::Efficiency => (Amount::Fraction(dive.efficiency), dive.efficiency),
+        DiveFigure::WastedBytes => (Amount::Bytes(dive.inefficient_bytes), dive.inefficient_bytes as f64),
+        DiveFigure::UserWastedPercent => match dive.user_wasted_percent {
+            Some(part) => (Amount::Fraction(part), part),
+            None => return Outcome::pass(rule, None, "there is nothing above the lowest layer"),
+        },
+    };
+    let broken = if rule.limit.is_least() { limit > value } else { limit < value };
+    let (own, allowed) = rule.limit.amount().map_or_else(Default::default, |limit| actual.beside(&limit));
+    let least = if rule.limit.is_least() { "at least" } else { "at most" };
+    if !broken {
+        return Outcome::pass(rule, actual, format!("{own} of {least} {allowed}, as dive counts"));
+    }
+    let what = match figure {
+        DiveFigure::Efficiency => "is the efficiency",
+        DiveFigure::WastedBytes => "are wasted",
+        DiveFigure::UserWastedPercent => "of the upper layers is wasted",
+    };
+    let evidence = Scope::whole(subject).evidence(Figure::Wasted, &actual);
+    Outcome::fail(rule, actual, format!("{own} {what} as dive counts, {least} {allowed} asked")).with(evidence)
+}
