@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::analyze::Subject;
 use crate::blob::{Claims, Pool, Verify};
@@ -62,6 +62,24 @@ pub struct Options {
     pub sha256: bool,
     /// What sources need to know.
     pub source: source::Options,
+    /// Layers that some image in memory has: they are not read again.
+    pub held: Held,
+}
+
+/// Layers that some image in memory has. Clones know of the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Held(Arc<Mutex<HashMap<LayerKey, Weak<LayerIndex>>>>);
+
+impl Held {
+    fn get(&self, key: &LayerKey) -> Option<Arc<LayerIndex>> {
+        lock(&self.0).get(key)?.upgrade()
+    }
+
+    fn put(&self, key: LayerKey, layer: &Arc<LayerIndex>) {
+        let mut held = lock(&self.0);
+        held.retain(|_, layer| layer.strong_count() > 0);
+        held.insert(key, Arc::downgrade(layer));
+    }
 }
 
 /// What happens during a scan. `image` and `layer` count from 0; a layer that several images share is told of once,
@@ -246,6 +264,11 @@ impl Reading<'_> {
 
     fn layer(&self, pool: &Pool, job: &Job<'_>) -> Result<Arc<LayerIndex>, ScanError> {
         let &Job { image, layer, claims, .. } = job;
+        let key = (claims.digest, claims.diff_id);
+        if let Some(index) = self.options.held.get(&key).filter(|index| index.stored_bytes == claims.size) {
+            (self.on_event)(ScanEvent::Done { image, layer, cached: true });
+            return Ok(index);
+        }
         let known = self.options.cache.as_ref().and_then(|cache| cache.layer(&claims.digest, self.options.sha256));
         // A layer of which this image claims something else is read again, and refused.
         let known = known.filter(|index| (index.diff_id, index.stored_bytes) == (claims.diff_id, claims.size));
@@ -255,7 +278,9 @@ impl Reading<'_> {
             None => self.read(pool, job)?,
         };
         (self.on_event)(ScanEvent::Done { image, layer, cached });
-        Ok(Arc::new(index))
+        let index = Arc::new(index);
+        self.options.held.put(key, &index);
+        Ok(index)
     }
 
     fn read(&self, pool: &Pool, job: &Job<'_>) -> Result<LayerIndex, ScanError> {

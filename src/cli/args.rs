@@ -228,10 +228,12 @@ pub(super) struct DiffArgs {
 #[derive(Debug, ClapArgs)]
 pub(super) struct RecommendArgs {
     /// The built image
-    #[arg(required_unless_present = "dockerfile")]
+    #[arg(required_unless_present_any = ["dockerfile", "compose"])]
     pub(super) image: Option<String>,
     #[command(flatten)]
     pub(super) dockerfile: DockerfileArgs,
+    #[command(flatten)]
+    pub(super) compose: ComposeArgs,
     #[command(flatten)]
     pub(super) network: NetworkArgs,
     /// An image whose layers are on the host already (may be repeated)
@@ -283,13 +285,13 @@ pub(super) struct TrialArgs {
 #[command(next_help_heading = "Dockerfile")]
 pub(super) struct DockerfileArgs {
     /// How the image is built; without IMAGE, what can be told from it and from the base that it names
-    #[arg(id = "dockerfile", long = "dockerfile", value_name = "FILE")]
+    #[arg(id = "dockerfile", long = "dockerfile", value_name = "FILE", group = "changeable")]
     pub(super) file: Option<PathBuf>,
     /// The stage that is built [default: the last]
     #[arg(long, value_name = "STAGE", requires = "dockerfile")]
     pub(super) target: Option<String>,
     /// Print the change to the best base that works as a unified diff, in place of the report
-    #[arg(long, requires = "dockerfile", conflicts_with = "write")]
+    #[arg(long, requires = "changeable", conflicts_with = "write")]
     pub(super) patch: bool,
     /// Make that change
     #[arg(long, requires = "dockerfile")]
@@ -366,6 +368,19 @@ fn report_to(text: &str) -> Result<ReportTo, String> {
     } else {
         Ok(ReportTo { format, file: Some(file.into()) })
     }
+}
+
+/// A compose file.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Compose")]
+pub(super) struct ComposeArgs {
+    /// All services of a compose file together: each one's bases, what they share, and what they would on one base
+    #[arg(id = "compose", long = "compose", value_name = "FILE", group = "changeable",
+        conflicts_with_all = ["image", "dockerfile", "from"])]
+    pub(super) file: Option<PathBuf>,
+    /// The services of this profile too (may be repeated; `*` for all) [default: $COMPOSE_PROFILES]
+    #[arg(long = "compose-profile", value_name = "NAME", requires = "compose")]
+    pub(super) profiles: Vec<String>,
 }
 
 /// `ls`.

@@ -101,7 +101,7 @@ fn options(args: &ImageArgs, sha256: bool) -> anyhow::Result<scan::Options> {
     let place = cache_dir(args.cache_dir.as_deref()).ok();
     let cache = place.filter(|_| !args.no_cache).map(|dir| Cache::new(&dir));
     let source = source::Options { credentials: credentials(args)?, ..source::Options::default() };
-    Ok(scan::Options { platform, verify, cache, offline: args.offline, sha256, source })
+    Ok(scan::Options { platform, verify, cache, offline: args.offline, sha256, source, held: scan::Held::default() })
 }
 
 fn credentials(args: &ImageArgs) -> anyhow::Result<Option<Credentials>> {

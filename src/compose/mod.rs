@@ -4,6 +4,7 @@
 //! nothing about images (ports, volumes, networks, `x-` fields) is passed over.
 
 mod dotenv;
+mod files;
 mod service;
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,6 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Map, Value};
 
 pub use dotenv::dotenv;
+use files::MOST_FILES;
+pub use files::{Read, is_remote};
 
 /// The longest compose file that is read, in bytes.
 pub const LONGEST: usize = 1 << 20;
@@ -92,6 +95,33 @@ pub enum ComposeError {
         /// What it extends.
         wanted: String,
     },
+    /// `extends` a service that the other file has not.
+    #[error("service {service:?}: extends names {wanted:?}, which is no service of {file}")]
+    NoServiceThere {
+        /// The service.
+        service: String,
+        /// What it extends.
+        wanted: String,
+        /// The other file.
+        file: String,
+    },
+    /// A file that can't be had, or what is wrong in it.
+    #[error("{file}: {reason}")]
+    File {
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// `extends` leads to more and more files.
+    #[error("{file} is not read: extends leads to more than {MOST_FILES} files")]
+    TooManyFiles {
+        /// The first one too many.
+        file: String,
+    },
+    /// `extends` makes much out of little.
+    #[error("the build arguments of all services together have more than {ROOM} bytes once extends is carried out")]
+    TooMuch,
     /// `extends` goes in a circle, or very far.
     #[error("service {service:?}: extends goes in a circle, or over more than {DEEPEST} services")]
     Circle {
@@ -102,6 +132,18 @@ pub enum ComposeError {
 
 /// How many services one may extend, one over another.
 const DEEPEST: usize = 32;
+/// Bytes that all services together may have: each that is extended is there once more.
+const ROOM: usize = 16 << 20;
+
+/// Takes a service's bytes out of the room that there is for all.
+fn room_for(room: &mut usize, service: &Service) -> Result<(), ComposeError> {
+    let args = service.build.iter().flat_map(|build| &build.args).map(|(name, value)| name.len() + value.len());
+    let inline = service.build.iter().filter_map(|build| build.dockerfile_inline.as_ref()).map(String::len);
+    let profiles = service.profiles.iter().map(String::len);
+    let bytes = args.chain(inline).chain(profiles).fold(0, |sum: usize, bytes| sum.saturating_add(bytes + 32));
+    *room = room.checked_sub(bytes).ok_or(ComposeError::TooMuch)?;
+    Ok(())
+}
 
 impl Compose {
     /// Reads a compose file of at most [`LONGEST`] bytes. `environment` is what `${NAME}` is looked up in: the
@@ -117,7 +159,12 @@ impl Compose {
             return Err(ComposeError::NoServices);
         }
         let own = own(services, environment)?;
-        let extended = own.keys().map(|name| Ok((name.clone(), extended(&own, name)?)));
+        let mut room = ROOM;
+        let extended = own.keys().map(|name| {
+            let service = extended(&own, name)?;
+            room_for(&mut room, &service)?;
+            Ok((name.clone(), service))
+        });
         Ok(Self {
             name: document.get("name").and_then(Value::as_str).map(str::to_owned),
             services: extended.collect::<Result<_, ComposeError>>()?,

@@ -148,6 +148,11 @@ fn bombs_end_in_an_error() {
         format!("services:\n{}", "  a: {image: x}\n".repeat(60_000)),
         format!("services: {{a: {{image: '{}'}}}}", "${A:-".repeat(200_000)),
         "x".repeat(LONGEST + 1),
+        format!(
+            "services:\n  a: {{build: {{args: {{X: {}}}}}}}\n{}",
+            "x".repeat(LONGEST / 2),
+            (0..4000).map(|n| format!("  s{n}: {{extends: a}}\n")).collect::<String>()
+        ),
     ];
     for bomb in bombs {
         let said = error(&bomb);

@@ -117,6 +117,14 @@ impl Search<'_> {
         Ok((candidates, unavailable.collect()))
     }
 
+    /// One image that is named, and nothing else.
+    pub(super) fn only(&self, reference: &ImageRef) -> Result<Option<Candidate>, RecommendError> {
+        let lead = Lead { reference: reference.clone(), family: None, told: true };
+        let mut missing = Vec::new();
+        let described = self.described(vec![lead], &mut missing);
+        Ok(self.read(described, &mut missing)?.pop())
+    }
+
     fn leads(&self, missing: &mut Vec<Missing>) -> Vec<Lead> {
         let told = self.request.candidates.iter().cloned();
         let mut leads: Vec<Lead> = told.map(|reference| Lead { reference, family: None, told: true }).collect();

@@ -8,7 +8,9 @@ pub mod catalog;
 mod place;
 mod plan;
 mod runtime;
+mod services;
 pub mod tags;
+mod together;
 mod trial;
 
 use std::collections::HashSet;
@@ -26,6 +28,8 @@ pub use candidates::{Candidate, EndOfLife, Unavailable};
 pub use catalog::{Catalog, CatalogError, Family};
 pub use plan::{Patch, Plan, StageBase};
 pub use runtime::{Language, Signs};
+pub use services::{Advice, Common, Looked, OneBase, Shared, Terms, Together, Wanted, together};
+pub use together::Load;
 pub use trial::{Trial, Tried};
 
 use candidates::Search;
@@ -225,6 +229,21 @@ pub fn recommend(finder: Finder<'_>, request: &Request<'_>, today: &str) -> Resu
     };
     found.sort();
     Ok(found)
+}
+
+/// Looks at further bases for an image that was looked at before: of each, the first of its names that can be had.
+fn further(
+    finder: Finder<'_>,
+    request: &Request<'_>,
+    found: &Recommendation,
+    names: &[Vec<ImageRef>],
+    today: &str,
+) -> Result<Vec<Candidate>, RecommendError> {
+    let Recommendation { image, base, signs, .. } = found;
+    let application = application::Application::new(request, image, base)?;
+    let search = Search { finder, request, image, base, signs, today, application: &application };
+    let first = |names: &Vec<ImageRef>| names.iter().find_map(|name| search.only(name).ok().flatten());
+    Ok(names.iter().filter_map(first).collect())
 }
 
 fn figures(subject: Subject<'_>) -> Figures {

@@ -51,6 +51,11 @@ impl Plan {
         Ok(Self { path: path.into(), dockerfile, stage, base })
     }
 
+    /// Where the Dockerfile is; `None` where it is no file of its own.
+    pub fn path(&self) -> Option<&str> {
+        Some(self.path.as_str()).filter(|path| !path.is_empty())
+    }
+
     /// The image that the stage stands on.
     pub fn base(&self) -> Result<ImageRef, RecommendError> {
         Ok(self.base.parse::<ImageRef>().map_err(crate::source::SourceError::from)?)

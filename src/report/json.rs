@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::document::{CheckDocument, DiffDocument, InspectDocument, ListDocument, RecommendDocument, StartDocument};
+use super::document::{CheckDocument, ComposeDocument, DiffDocument, InspectDocument, ListDocument, RecommendDocument, StartDocument};
 use super::escape::is_invisible;
 
 /// Writes one document, indented.
@@ -49,6 +49,7 @@ pub fn schemas() -> Vec<(&'static str, serde_json::Value)> {
         ("ls", schemars::schema_for!(ListDocument).to_value()),
         ("recommend", schemars::schema_for!(RecommendDocument).to_value()),
         ("check", schemars::schema_for!(CheckDocument).to_value()),
+        ("compose", schemars::schema_for!(ComposeDocument).to_value()),
         ("start", schemars::schema_for!(StartDocument).to_value()),
     ]
 }

@@ -25,7 +25,7 @@ pub use human::{bytes, signed_bytes, today};
 pub use json::schemas;
 pub use listing::write_listing;
 
-use document::{CheckDocument, DiffDocument, InspectDocument, RecommendDocument, StartDocument};
+use document::{CheckDocument, ComposeDocument, DiffDocument, InspectDocument, RecommendDocument, StartDocument};
 use page::Page;
 
 /// The forms of a report.
@@ -109,6 +109,12 @@ impl Report for DiffDocument {
 impl Report for RecommendDocument {
     fn page(&self) -> Page {
         page::recommend(self)
+    }
+}
+
+impl Report for ComposeDocument {
+    fn page(&self) -> Page {
+        page::compose(self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `layerscope recommend IMAGE`.
 
+mod compose;
 mod trial;
 
 use std::path::Path;
@@ -17,6 +18,9 @@ use crate::report::{self, document};
 
 /// Finds the base, looks for others, and reports.
 pub(in crate::cli) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
+    if let Some(file) = &args.compose.file {
+        return compose::run(file, args, global);
+    }
     let catalog = catalog(args)?;
     let plan = args.dockerfile.file.as_deref().map(|file| plan(file, args)).transpose()?;
     let (image, from) = (args.image.as_deref(), args.from.as_deref());

@@ -4,6 +4,7 @@
 
 mod base;
 mod check;
+mod compose;
 mod diff;
 mod inspect;
 mod list;
@@ -22,6 +23,9 @@ pub use base::{BaseDocument, EvidenceDocument};
 pub use check::{
     AmountDocument, BaselineDocument, ChangeDocument, CheckDocument, Checked, EvidenceOfRule, GrownDocument,
     LocatedDocument, RuleDocument, VersionsDocument, check,
+};
+pub use compose::{
+    ComposeDocument, OnBaseDocument, OneBaseDocument, ServiceDocument, SharedDocument, SharedSavedDocument, compose,
 };
 pub use diff::{
     ChangedDocument, ConfigDocument, DiffDocument, DiffFiles, DiffLayers, DiffStart, DiffTotals, DirectoryDocument,

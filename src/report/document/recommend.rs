@@ -222,9 +222,6 @@ pub fn recommend(found: &Recommendation, plan: Option<&Plan>, setting: &Setting)
 fn described(candidate: &Candidate, found: &Recommendation) -> CandidateDocument {
     let now = found.now;
     let saved = compare(&found.start, &candidate.start);
-    let mut reasons: Vec<ReasonDocument> =
-        candidate.compatibility.iter().flat_map(|found| &found.reasons).map(ReasonDocument::from).collect();
-    reasons.sort_by_key(|reason| rank(&reason.verdict));
     let less = |now: u64, then: u64| i64::try_from(i128::from(now) - i128::from(then)).unwrap_or(i64::MAX);
     let files = now.file_bytes.zip(candidate.figures.file_bytes);
     CandidateDocument {
@@ -236,7 +233,7 @@ fn described(candidate: &Candidate, found: &Recommendation) -> CandidateDocument
         verdict: candidate.verdict().name().into(),
         trial: candidate.trial.as_ref().map(TrialDocument::from),
         read: candidate.scanned.is_some(),
-        reasons,
+        reasons: reasons(candidate),
         figures: candidate.figures.into(),
         saved: SavedDocument {
             stored_bytes: less(now.stored_bytes, candidate.figures.stored_bytes),
@@ -253,6 +250,14 @@ fn described(candidate: &Candidate, found: &Recommendation) -> CandidateDocument
             .map(NoteDocument::from)
             .collect(),
     }
+}
+
+/// Why it works or not, the worst first.
+pub(super) fn reasons(candidate: &Candidate) -> Vec<ReasonDocument> {
+    let found = candidate.compatibility.iter().flat_map(|found| &found.reasons);
+    let mut reasons: Vec<ReasonDocument> = found.map(ReasonDocument::from).collect();
+    reasons.sort_by_key(|reason| rank(&reason.verdict));
+    reasons
 }
 
 /// The worst first.

@@ -3,6 +3,7 @@
 //! A cell's text is escaped when it is made, so that no name from an image reaches a terminal as it is.
 
 mod check;
+mod compose;
 mod diff;
 mod inspect;
 mod recommend;
@@ -15,6 +16,7 @@ use crate::analyze::startup::Saving;
 use crate::model::familiar;
 
 pub(super) use check::{check, place};
+pub(super) use compose::compose;
 pub(super) use diff::diff;
 pub(super) use inspect::inspect;
 pub(super) use recommend::recommend;

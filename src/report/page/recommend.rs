@@ -112,7 +112,7 @@ fn row(
 }
 
 /// `8.1 s ± 0.6`, or nothing where it can't be told from nothing.
-fn start_saved(saved: &SavedDocument) -> Text {
+pub(super) fn start_saved(saved: &SavedDocument) -> Text {
     match gain(saved.start_seconds, saved.start_error) {
         None => Text::from("no difference").toned(Tone::Dim),
         Some(tone) => Text::from(format!("{:.1} s ± {:.1}", saved.start_seconds, saved.start_error)).toned(tone),
@@ -131,7 +131,7 @@ pub(super) fn setting(setting: &SettingDocument) -> Text {
     Text::from(format!("cold start: {engine} over {name} ({link}), {known}")).toned(Tone::Dim)
 }
 
-fn verdict(name: &str) -> Text {
+pub(super) fn verdict(name: &str) -> Text {
     Text::of(name).toned(match name {
         "works" => Tone::Good,
         "breaks" => Tone::Bad,
