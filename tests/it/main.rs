@@ -20,6 +20,7 @@ mod layering;
 mod properties;
 mod readme;
 mod recommend;
+mod recommend_compose;
 mod recommend_remote;
 mod recommend_try;
 mod registry;

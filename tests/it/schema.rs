@@ -33,14 +33,20 @@ fn schemas_are_those_of_the_types() {
 /// A document, held against the schema of its command.
 #[track_caller]
 fn check(sandbox: &Sandbox, command: &str, args: &[&str]) -> Value {
+    check_as(sandbox, command, command, args)
+}
+
+/// A document of this name, of a command that may have another.
+#[track_caller]
+fn check_as(sandbox: &Sandbox, name: &str, command: &str, args: &[&str]) -> Value {
     let document = sandbox.layerscope([&[command, "--format", "json"], args].concat()).run().json();
     let schemas = report::schemas();
-    let (_, schema) = schemas.iter().find(|(name, _)| *name == command).unwrap();
+    let (_, schema) = schemas.iter().find(|(known, _)| *known == name).unwrap();
     let validator = jsonschema::validator_for(schema).unwrap();
     let errors: Vec<String> =
         validator.iter_errors(&document).map(|error| format!("{error} at {}", error.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:#?}");
-    assert_eq!(document["schema"], format!("layerscope.{command}/1"));
+    assert_eq!(document["schema"], format!("layerscope.{name}/1"));
     document
 }
 
@@ -77,6 +83,11 @@ fn documents_validate() {
     check(&sandbox, "check", &[&workshop("full"), "--baseline", &workshop("slim")]);
     check(&sandbox, "start", &[&workshop("full"), &workshop("slim")]);
     check(&sandbox, "recommend", &["--offline", &workshop("full"), "--candidate", &workshop("slim")]);
+    let services =
+        [("full", "full"), ("tidy", "tidy")].map(|(name, tag)| format!("  {name}: {{image: '{}'}}\n", workshop(tag)));
+    sandbox.write("compose.yaml", format!("services:\n{}  gone: {{image: '-'}}\n", services.concat()));
+    let together = ["--offline", "--compose", "compose.yaml", "--candidate", &workshop("slim")];
+    check_as(&sandbox, "compose", "recommend", &together);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -167,7 +167,7 @@ fn plan(build: &Build, platform: &Platform) -> Result<Plan, String> {
     let context = build.context.as_deref().unwrap_or(".");
     let path = (build.dockerfile_inline.is_none()).then(|| {
         let path = Path::new(context).join(build.dockerfile.as_deref().unwrap_or("Dockerfile"));
-        path.components().collect::<std::path::PathBuf>()
+        tidy(&path)
     });
     let text = match (&build.dockerfile_inline, &path) {
         (Some(text), _) => text.clone(),
@@ -182,6 +182,21 @@ fn plan(build: &Build, platform: &Platform) -> Result<Plan, String> {
     let dockerfile = dockerfile.with_args(build.args.clone()).with_platform(platform);
     Plan::new(shown.as_deref().unwrap_or_default(), dockerfile, build.target.as_deref())
         .map_err(|error| in_file(&error))
+}
+
+/// The same file without a way down and up again, as patches need it.
+fn tidy(path: &Path) -> PathBuf {
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        match (part, short.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => drop(short.pop()),
+            (Component::CurDir, _) => {}
+            _ => short.push(part),
+        }
+    }
+    // Where the way goes over a link, it is another file.
+    let same = short.canonicalize().ok() == path.canonicalize().ok();
+    if same { short } else { path.to_owned() }
 }
 
 /// A file's text, if it is not too long. What another file names must be a plain file: a pipe would never end.

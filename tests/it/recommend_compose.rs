@@ -1,0 +1,225 @@
+//! `recommend --compose`: each service, what their images share, and what they would on one base.
+
+use serde_json::{Value, json};
+
+use crate::support::{Layout, Sandbox, images};
+
+/// Bases under their own names, as a layout that was copied from a registry has them, and applications on them.
+const IMAGES: &str = r#"
+tree system
+  file /bin/sh 755 elf="interp=/lib64/ld-linux-x86-64.so.2 needed=libc.so.6"
+  file /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 755 elf="soname=ld-linux-x86-64.so.2"
+  link /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
+  file /lib/x86_64-linux-gnu/libc.so.6 755 elf="soname=libc.so.6 provides=GLIBC_2.34"
+  file /etc/os-release "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian 12\"\n"
+image tool:1 linux/amd64
+layer full
+  include system
+  file /lib/x86_64-linux-gnu/libextra.so.1 755 elf="soname=libextra.so.1"
+  file /usr/share/doc/manual size=200k
+image tool:1-slim linux/amd64
+layer slim
+  include system
+image shop/web:1 linux/amd64
+from tool:1
+layer "COPY web /app"
+  file /app/run 755 elf="interp=/lib64/ld-linux-x86-64.so.2 needed=libc.so.6 requires=libc.so.6:GLIBC_2.34"
+  file /app/data size=10k
+entrypoint ["/app/run"]
+image shop/jobs:1 linux/amd64
+from tool:1-slim
+layer "COPY jobs /app"
+  file /app/run 755 elf="interp=/lib64/ld-linux-x86-64.so.2 needed=libc.so.6"
+  file /app/data size=20k seed=7
+entrypoint ["/app/run"]
+image shop/linked:1 linux/amd64
+from tool:1
+layer "COPY linked /app"
+  file /app/run 755 elf="interp=/lib64/ld-linux-x86-64.so.2 needed=libextra.so.1,libc.so.6"
+entrypoint ["/app/run"]
+image shop/static:1 linux/amd64
+layer "COPY static /"
+  file /static 755 "x"
+entrypoint ["/static"]
+"#;
+
+/// A folder `shop` with a layout `images` of all of them, and a compose file.
+struct Shop {
+    sandbox: Sandbox,
+}
+
+impl Shop {
+    fn new(compose: &str) -> Self {
+        let sandbox = Sandbox::new();
+        let mut layout = Layout::default();
+        for image in images(IMAGES) {
+            let manifest = layout.put_image(&image);
+            layout.tag(&image.name, manifest);
+        }
+        layout.write_dir(&sandbox.path("shop/images"));
+        sandbox.write("shop/compose.yaml", compose);
+        Self { sandbox }
+    }
+
+    fn args<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&["recommend", "--offline", "--compose", "shop/compose.yaml"], more].concat()
+    }
+
+    fn table(&self, more: &[&str]) -> String {
+        self.sandbox.ok(Self::args(more))
+    }
+
+    fn json(&self, more: &[&str]) -> Value {
+        self.sandbox.layerscope(Self::args(&[&["--format", "json"], more].concat())).run().json()
+    }
+
+    fn fails(&self, more: &[&str]) -> String {
+        self.sandbox.fails(Self::args(more))
+    }
+}
+
+fn bytes(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no number of bytes"))
+}
+
+/// What must hold of every document: sharing never costs, and the advice is the least of the three.
+#[track_caller]
+fn is_consistent(document: &Value) {
+    let all = [&document["now"], &document["each_best"], &document["one_base"]];
+    for shared in all.into_iter().filter(|shared| !shared.is_null()) {
+        assert!(bytes(&shared["pull_bytes"]) <= bytes(&shared["stored_bytes"]), "{shared:#}");
+        let saved = bytes(&document["now"]["pull_bytes"]) as i64 - bytes(&shared["pull_bytes"]) as i64;
+        assert_eq!(shared["saved"]["pull_bytes"], json!(saved));
+        let least = &document[document["recommended"].as_str().unwrap()]["pull_bytes"];
+        assert!(bytes(least) <= bytes(&shared["pull_bytes"]), "{document:#}");
+    }
+    assert!(document["one_base"].is_null() || document["one_base"]["saved"]["pull_bytes"].as_i64() >= Some(0));
+}
+
+const TWO: &str = "
+services:
+  web: {image: 'oci:shop/images:shop/web:1'}
+  jobs: {image: 'oci:shop/images:shop/jobs:1'}
+";
+
+#[test]
+fn two_services_come_together_on_the_slim_base() {
+    let shop = Shop::new(TWO);
+    insta::assert_snapshot!(shop.table(&[]), @"");
+    let document = shop.json(&[]);
+    is_consistent(&document);
+    assert_eq!(document["recommended"], "one_base");
+    let one = &document["one_base"];
+    assert_eq!((&one["shared_layers"], &document["now"]["shared_layers"]), (&json!(1), &json!(0)));
+    let on: Vec<_> = one["services"].as_array().unwrap().iter().map(|on| (&on["service"], &on["already"])).collect();
+    assert_eq!(on, [(&json!("jobs"), &json!(true)), (&json!("web"), &json!(false))]);
+}
+
+#[test]
+fn what_one_alone_would_gain_may_cost_all_more() {
+    let shop = Shop::new(
+        "
+services:
+  web: {image: 'oci:shop/images:shop/web:1'}
+  linked: {image: 'oci:shop/images:shop/linked:1'}
+",
+    );
+    let document = shop.json(&[]);
+    is_consistent(&document);
+    assert_eq!(document["recommended"], "now", "{document:#}");
+    let best = &document["services"][1]["recommend"]["recommended"];
+    assert!(best.as_str().unwrap().ends_with("tool:1-slim"), "alone it would: {best}");
+    assert!(document["each_best"]["saved"]["pull_bytes"].as_i64() < Some(0));
+}
+
+#[test]
+fn what_can_t_be_had_is_told_and_the_others_are_looked_at() {
+    let shop = Shop::new(
+        "
+services:
+  web: {image: 'oci:shop/images:shop/web:1', build: web}
+  again: {image: 'oci:shop/images:shop/web:1', build: web}
+  gone: {image: 'oci:shop/images:gone:1'}
+  pipe: {image: '-'}
+  far: {build: 'https://example.com/x.git'}
+  none: {command: x}
+  odd: {image: 'oci:shop/images:shop/web:1', platform: nonsense}
+  debug: {image: 'oci:shop/images:shop/jobs:1', profiles: [debug]}
+  static: {image: 'oci:shop/images:shop/static:1'}
+",
+    );
+    shop.sandbox.write("shop/web/Dockerfile", "FROM scratch\nCOPY x /x\n");
+    insta::assert_snapshot!(shop.table(&[]), @"");
+    let names = |document: &Value, key: &str| {
+        let all = document[key].as_array().unwrap().iter();
+        all.map(|one| one["service"].as_str().or(one["name"].as_str()).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let document = shop.json(&[]);
+    is_consistent(&document);
+    assert_eq!(names(&document, "services"), ["again", "static", "web"]);
+    assert_eq!(document["now"]["images"], 2);
+    assert_eq!(document["left_out"], json!(["debug"]));
+    let more = shop.json(&["--compose-profile", "debug"]);
+    assert_eq!(names(&more, "services"), ["again", "debug", "static", "web"]);
+    is_consistent(&more);
+    let run = shop.sandbox.layerscope(Shop::args(&["--format", "json"])).env("COMPOSE_PROFILES", "other, debug").run();
+    assert_eq!(run.json()["left_out"], json!([]));
+}
+
+#[test]
+fn one_service_shares_with_none() {
+    let shop =
+        Shop::new("services: {a: {image: 'oci:shop/images:shop/web:1'}, b: {image: 'oci:shop/images:shop/web:1'}}");
+    let document = shop.json(&[]);
+    is_consistent(&document);
+    assert_eq!((&document["now"]["images"], &document["now"]["shared_layers"]), (&json!(1), &json!(0)));
+    assert_eq!((&document["one_base"], &document["recommended"]), (&Value::Null, &json!("each_best")));
+}
+
+#[test]
+fn none_to_be_had_is_an_error() {
+    let shop = Shop::new("services: {a: {image: 'oci:shop/images:gone'}, b: {image: 'UPPER'}}");
+    let said = shop.fails(&[]);
+    assert!(said.contains("a: ") && said.contains("b: ") && said.contains("lower case"), "{said}");
+    let debug = Shop::new("services: {a: {image: x, profiles: [p]}}").fails(&[]);
+    assert!(debug.contains("--compose-profile"), "{debug}");
+    let many: String = (0..65).map(|n| format!("  s{n}: {{image: x}}\n")).collect();
+    assert!(Shop::new(&format!("services:\n{many}")).fails(&[]).contains("at most 64"));
+    let circle = Shop::new("services: {a: {extends: {file: compose.yaml, service: a}}}").fails(&[]);
+    assert!(circle.contains("circle"), "{circle}");
+    let folder = Shop::new("services: {a: {extends: {file: images, service: a}}}").fails(&[]);
+    assert!(folder.contains("shop/images: this is no file"), "{folder}");
+}
+
+/// Services that are built: one of an image that is there, one of which only the Dockerfile is.
+const BUILT: &str = "
+services:
+  web:
+    extends: {file: common/base.yaml, service: web}
+    image: oci:shop/images:shop/web:${TAG}
+  jobs:
+    image: oci:shop/images:not/built:1
+    build:
+      context: jobs
+      args: {BASE: 'oci:shop/images:tool:1'}
+";
+
+#[test]
+fn dockerfiles_are_changed_by_one_patch() {
+    let shop = Shop::new(BUILT);
+    shop.sandbox.write("shop/.env", "TAG=1\n");
+    shop.sandbox.write("shop/common/base.yaml", "services: {web: {build: {context: ../web, target: run}}}");
+    shop.sandbox.write("shop/web/Dockerfile", "FROM tool:1 AS run\nCOPY . /app\nENTRYPOINT [\"/app/run\"]\nFROM run\n");
+    shop.sandbox.write("shop/jobs/Dockerfile", "ARG BASE\nFROM ${BASE}\nCOPY . /app\nENTRYPOINT [\"/app/run\"]\n");
+    let document = shop.json(&[]);
+    is_consistent(&document);
+    let services = document["services"].as_array().unwrap();
+    assert_eq!(services[0]["dockerfile"], "shop/jobs/Dockerfile");
+    assert_eq!(services[0]["recommend"]["built"], false);
+    assert!(services[0]["notes"][0].as_str().unwrap().contains("of its Dockerfile"), "{:#}", services[0]["notes"]);
+    assert_eq!(services[1]["dockerfile"], "shop/web/Dockerfile");
+    assert_eq!(services[1]["recommend"]["built"], true);
+    insta::assert_snapshot!(shop.table(&["--patch"]), @"");
+    let said = Shop::new(TWO).fails(&["--patch"]);
+    assert!(said.contains("no Dockerfile"), "{said}");
+}
