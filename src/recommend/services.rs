@@ -177,13 +177,14 @@ fn common(candidate: &Candidate, platform: Platform) -> Common {
 }
 
 impl Together<'_> {
-    /// What costs least; of two that cost the same what changes least.
+    /// What costs least to pull; of what costs the same, what there is, else what has the smaller images.
     pub fn advice(&self) -> Advice {
-        let bytes = |shared: &Shared| shared.load.pull_bytes;
-        let one = self.one_base.as_ref().map(|one| (bytes(&one.shared), 1, Advice::OneBase));
-        let all = [(bytes(&self.now), 0, Advice::Now), (bytes(&self.each_best), 2, Advice::EachBest)];
-        let least = all.into_iter().chain(one).min_by_key(|(bytes, order, _)| (*bytes, *order));
-        least.map_or(Advice::Now, |(.., advice)| advice)
+        let one = self.one_base.as_ref().map(|one| (&one.shared, Advice::OneBase));
+        let all = [(&self.now, Advice::Now)].into_iter().chain(one).chain([(&self.each_best, Advice::EachBest)]);
+        let cost = |(shared, advice): &(&Shared, Advice)| {
+            (shared.load.pull_bytes, *advice != Advice::Now, shared.load.sum_bytes)
+        };
+        all.min_by_key(cost).map_or(Advice::Now, |(_, advice)| advice)
     }
 
     /// All images as the advice has them.

@@ -1,6 +1,6 @@
 //! The page of `recommend --compose`: the services, what they share, and what they would on one base.
 
-use super::recommend::{setting, start_saved, verdict};
+use super::recommend::{setting, verdict};
 use super::{Page, Section, Table, Text, Tone, bytes, count, familiar, gain, left, right};
 use crate::report::document::{ComposeDocument, OnBaseDocument, OneBaseDocument, ServiceDocument, SharedDocument};
 use crate::report::human;
@@ -18,14 +18,17 @@ fn services(document: &ComposeDocument) -> Section {
         left("service"),
         left("base"),
         right("stored"),
-        left("alone best on"),
+        left("best alone"),
         left("verdict"),
         right("stored"),
         right(""),
-        right("cold start saved"),
     ];
     let rows = document.services.iter().map(service).collect();
-    let mut lines = vec![setting(&document.setting)];
+    let mut lines = Vec::new();
+    for service in document.services.iter().filter(|one| !one.recommend.built) {
+        let says = format!("{}: the base alone, for only its Dockerfile is known", service.service);
+        lines.push(Text::of(says).toned(Tone::Dim));
+    }
     for (service, note) in document.services.iter().flat_map(|one| one.notes.iter().map(move |note| (one, note))) {
         lines.push(Text::of(format!("{}: {note}", service.service)).toned(Tone::Warn));
     }
@@ -36,18 +39,16 @@ fn services(document: &ComposeDocument) -> Section {
 fn service(service: &ServiceDocument) -> Vec<Text> {
     let found = &service.recommend;
     let base = found.base.reference.as_deref().map_or("not known", familiar);
-    let part = if found.built { "" } else { " (base alone)" };
     let now = found.now.stored_bytes;
-    let mut row = vec![Text::of(&service.service), Text::of(base), format!("{}{part}", human::bytes(now)).into()];
+    let mut row = vec![Text::of(&service.service), Text::of(base), bytes(now)];
     let best = found.candidates.iter().find(|one| found.recommended.as_ref() == Some(&one.reference));
     match best.or(found.candidates.first()) {
-        None => row.extend(std::iter::repeat_n(Text::from("-").toned(Tone::Dim), 5)),
+        None => row.extend(std::iter::repeat_n(Text::from("-").toned(Tone::Dim), 4)),
         Some(one) => row.extend([
             Text::of(familiar(&one.reference)).toned(if best.is_some() { Tone::Strong } else { Tone::Plain }),
             verdict(&one.verdict),
             bytes(one.figures.stored_bytes),
             less(now, one.figures.stored_bytes),
-            start_saved(&one.saved),
         ]),
     }
     row
@@ -60,26 +61,27 @@ fn less(now: u64, then: u64) -> Text {
 fn together(document: &ComposeDocument) -> Section {
     let columns = vec![
         left(""),
-        right("images"),
         right("sum"),
         right("pull of all"),
         right(""),
         right("shared"),
-        right("shared layers"),
+        right("layers"),
         right("pull time"),
         right("saved"),
     ];
     let mut rows = vec![row("now".into(), &document.now, None)];
-    rows.push(row("each on its best".into(), &document.each_best, Some(&document.now)));
-    rows.extend(document.one_base.as_ref().map(|one| row(on(one), &one.shared, Some(&document.now))));
+    rows.push(row("each best".into(), &document.each_best, Some(&document.now)));
+    rows.extend(document.one_base.as_ref().map(|one| row("one base".into(), &one.shared, Some(&document.now))));
     let advice = match (document.recommended.as_str(), &document.one_base) {
         ("one_base", Some(one)) => format!("→ {}", on(one)),
-        ("each_best", _) => "→ each on its best".into(),
+        ("each_best", _) => "→ each on the base that is best for it alone".into(),
         _ => "Nothing costs less together than what there is.".into(),
     };
     let tone = if document.recommended == "now" { Tone::Plain } else { Tone::Good };
-    let alike = format!("{} of equal files are in more than one image", human::bytes(document.shared_content_bytes));
-    let lines = vec![Text::of(advice).toned(tone), Text::from(alike).toned(Tone::Dim)];
+    let images = human::counted(document.now.images, "image");
+    let alike =
+        format!("{images}; {} of equal files are in more than one", human::bytes(document.shared_content_bytes));
+    let lines = vec![Text::of(advice).toned(tone), Text::from(alike).toned(Tone::Dim), setting(&document.setting)];
     Section { title: "Together".into(), level: 2, lines, table: Table { columns, rows, one_line: false } }
 }
 
@@ -103,7 +105,6 @@ fn row(name: String, shared: &SharedDocument, now: Option<&SharedDocument>) -> V
     };
     vec![
         Text::of(name),
-        count(shared.images),
         bytes(shared.stored_bytes),
         bytes(shared.pull_bytes).toned(Tone::Strong),
         now.map_or_else(Text::default, |now| less(now.pull_bytes, shared.pull_bytes)),
@@ -133,7 +134,7 @@ fn on_one_base(one: &OneBaseDocument) -> Section {
         rows: one.services.iter().map(row).collect(),
         one_line: false,
     };
-    let title = format!("On {}", familiar(&one.reference)).into();
+    let title = format!("One base: {}", familiar(&one.reference)).into();
     Section { title, level: 2, lines: Vec::new(), table }
 }
 

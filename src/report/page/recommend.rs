@@ -112,7 +112,7 @@ fn row(
 }
 
 /// `8.1 s ± 0.6`, or nothing where it can't be told from nothing.
-pub(super) fn start_saved(saved: &SavedDocument) -> Text {
+fn start_saved(saved: &SavedDocument) -> Text {
     match gain(saved.start_seconds, saved.start_error) {
         None => Text::from("no difference").toned(Tone::Dim),
         Some(tone) => Text::from(format!("{:.1} s ± {:.1}", saved.start_seconds, saved.start_error)).toned(tone),
