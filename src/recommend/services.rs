@@ -215,7 +215,7 @@ pub fn together<'a>(finder: Finder<'_>, wanted: &'a [Wanted], terms: &Terms<'_>,
         match on_platform(finder, &one.platform, |finder| look(finder, one, terms, today)) {
             Ok(image) => images.push(image),
             Err(reason) => {
-                let name = |name: &String| Unavailable { name: name.clone(), reason: reason.clone() };
+                let name = |name: &String| Unavailable { name: name.clone(), reason: reason.clone(), told: true };
                 missing.extend(one.services.iter().map(name));
             }
         }

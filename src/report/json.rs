@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::document::{CheckDocument, ComposeDocument, DiffDocument, InspectDocument, ListDocument, RecommendDocument, StartDocument};
+use super::document::{
+    CheckDocument, ComposeDocument, DiffDocument, InspectDocument, ListDocument, RecommendDocument, StartDocument,
+};
 use super::escape::is_invisible;
 
 /// Writes one document, indented.

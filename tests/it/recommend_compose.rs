@@ -182,9 +182,9 @@ services:
     → each on the base that is best for it alone
     2 images; 0 B of equal files are in more than one
     cold start: docker over office (100 Mbit/s, 20 ms), with the numbers that ship
-                    sum  pull of all          shared  layers  pull time        saved
+                    sum  pull of all          shared  layers  pull time          saved
     now        216.4 kB     216.4 kB             0 B       0     0.50 s
-    each best   11.3 kB      11.3 kB  -94.8%     0 B       0     0.43 s  0.1 s ± 0.1
+    each best   11.3 kB      11.3 kB  -94.8%     0 B       0     0.43 s  no difference
 
     Not looked at
     far    build: https://example.com/x.git is not here: it is fetched by the builder
