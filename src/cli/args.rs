@@ -47,7 +47,7 @@ pub(super) enum Command {
     Diff(DiffArgs),
     /// Slimmer base images: whether the application still runs on them, what is gained, what to change
     #[command(visible_alias = "r")]
-    Recommend(RecommendArgs),
+    Recommend(Box<RecommendArgs>),
     /// Whether an image keeps to its budget, for CI: sizes, growth, waste, contents, base
     #[command(visible_alias = "c")]
     Check(CheckArgs),

@@ -7,10 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::args::{GlobalArgs, RecommendArgs};
-use super::output::{emit, emit_report};
-use super::recommend::catalog;
-use super::{Verdict, settings, start};
+use super::catalog;
+use crate::cli::args::{GlobalArgs, RecommendArgs};
+use crate::cli::output::{emit, emit_report};
+use crate::cli::{Verdict, settings, start};
 use crate::compose::{Build, Compose, Service, dotenv, is_remote};
 use crate::dockerfile::{self, Dockerfile, NoteKind};
 use crate::model::{ImageRef, Platform};

@@ -1,5 +1,7 @@
 //! The page of `recommend --compose`: the services, what they share, and what they would on one base.
 
+use std::collections::HashSet;
+
 use super::recommend::{setting, verdict};
 use super::{Page, Section, Table, Text, Tone, bytes, count, familiar, gain, left, right};
 use crate::report::document::{ComposeDocument, OnBaseDocument, OneBaseDocument, ServiceDocument, SharedDocument};
@@ -138,12 +140,14 @@ fn on_one_base(one: &OneBaseDocument) -> Section {
     Section { title, level: 2, lines: Vec::new(), table }
 }
 
+/// Services, and once each the bases that some service was to be looked at on.
 fn not_looked_at(document: &ComposeDocument) -> Option<Section> {
-    let missing =
-        document.unavailable.iter().map(|one| vec![Text::of(&one.name), Text::of(&one.reason).toned(Tone::Dim)]);
-    let left_out = document.left_out.iter();
-    let left_out = left_out.map(|name| vec![Text::of(name), Text::from("its profile was not chosen").toned(Tone::Dim)]);
-    let rows: Vec<_> = missing.chain(left_out).collect();
+    let bases = document.services.iter().flat_map(|service| &service.recommend.unavailable);
+    let missing = document.unavailable.iter().chain(bases).map(|one| (one.name.as_str(), one.reason.as_str()));
+    let left_out = document.left_out.iter().map(|name| (name.as_str(), "its profile was not chosen"));
+    let mut seen = HashSet::new();
+    let once = missing.chain(left_out).filter(|(name, _)| seen.insert(*name));
+    let rows: Vec<_> = once.map(|(name, why)| vec![Text::of(familiar(name)), Text::of(why).toned(Tone::Dim)]).collect();
     let table = Table { columns: vec![left(""), left("")], rows, one_line: false };
     (!table.rows.is_empty()).then(|| Section { title: "Not looked at".into(), level: 2, lines: Vec::new(), table })
 }
