@@ -16,6 +16,7 @@
 //! | [`source`] | images from registries, layouts, archives, engines: documents verified, blobs as plain `Read`s |
 //! | [`blob`] | a layer's bytes: decoded, hashed, checked, drained to the end |
 //! | [`pkgdb`] | readers of package databases |
+//! | `shell` | the commands of a shell text, and where their words stand |
 //! | [`dockerfile`] | a Dockerfile's stages, what they make of a base's config, and the change to another base |
 //! | [`compose`] | a compose file's services |
 //! | [`elf`] | what a program or library needs and offers |
@@ -49,5 +50,6 @@ pub mod report;
 pub mod rewrite;
 pub mod scan;
 pub mod serve;
+mod shell;
 pub mod source;
 pub mod tree;

@@ -288,11 +288,12 @@ pub(super) struct DockerfileArgs {
     /// The stage that is built [default: the last]
     #[arg(long, value_name = "STAGE", requires = "dockerfile")]
     pub(super) target: Option<String>,
-    /// Print the change to the best base that works as a unified diff, in place of the report
+    /// Print the change to the best base that works as a unified diff, in place of the report; where none is known to
+    /// work, to one that is worth a try
     #[arg(long, requires = "dockerfile", conflicts_with = "write")]
     pub(super) patch: bool,
-    /// Make that change
-    #[arg(long, requires = "dockerfile")]
+    /// Make the change to the best base that works
+    #[arg(long, requires = "dockerfile", conflicts_with = "output")]
     pub(super) write: bool,
     /// A value of an ARG, as for `docker build` (may be repeated)
     #[arg(long = "build-arg", value_name = "NAME=VALUE", requires = "dockerfile")]

@@ -1,7 +1,8 @@
 //! Where output goes: standard output, or a file that is there whole or not at all.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -44,15 +45,22 @@ fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     // A link stays one, and a file that only its owner may read too.
     let target = file.canonicalize().ok();
     let file = target.as_deref().unwrap_or(file);
-    let permissions = file.metadata().map_or_else(|_| permissions(), |metadata| metadata.permissions());
+    let before = file.metadata().ok();
+    let draft_permissions = before.as_ref().map_or_else(permissions, fs::Metadata::permissions);
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut draft = BufWriter::new(tempfile::tempfile_in(folder)?);
     write(&mut draft)?;
     let mut draft = draft.into_inner().map_err(io::IntoInnerError::into_error)?;
     draft.rewind()?;
-    let mut beside = tempfile::Builder::new().prefix(".layerscope-").permissions(permissions).tempfile_in(folder)?;
+    let mut beside =
+        tempfile::Builder::new().prefix(".layerscope-").permissions(draft_permissions).tempfile_in(folder)?;
     remove_when_interrupted(beside.path().to_owned());
     io::copy(&mut draft, beside.as_file_mut())?;
+    if let Some(before) = before {
+        // Only root may give files away; whoever may not, owns what is written.
+        std::os::unix::fs::fchown(beside.as_file(), Some(before.uid()), Some(before.gid())).ok();
+        beside.as_file().set_permissions(before.permissions())?;
+    }
     beside.persist(file)?;
     Ok(())
 }

@@ -19,6 +19,8 @@ const SYSTEM_FILES: [&[u8]; 8] = [
 ];
 /// What tells of an interpreter wherever it stands: of a virtual environment, of Node.
 const INTERPRETER_FILES: [&[u8]; 2] = [b"pyvenv.cfg", b"node_version.h"];
+/// Records of Python packages that tell how they were installed: the folder's ending, and the name.
+const PYTHON_RECORDS: [(&[u8], &[u8]); 2] = [(b".dist-info", b"WHEEL"), (b".egg-info", b"top_level.txt")];
 /// One of them is not larger than this.
 const MAX_SYSTEM_FILE: u64 = 1 << 20;
 /// Where dpkg lists the files of each package, one a line.
@@ -119,8 +121,11 @@ impl Capture {
 fn is_system(path: &LayerPath) -> bool {
     let bytes = path.as_bytes();
     let musl_path = bytes.starts_with(b"etc/ld-musl-") && bytes.ends_with(b".path");
+    let records = PYTHON_RECORDS.iter().any(|(folder, name)| {
+        path.file_name() == *name && path.components().rev().nth(1).is_some_and(|parent| parent.ends_with(folder))
+    });
     let loader = musl_path || bytes.starts_with(b"etc/ld.so.conf.d/");
-    loader || SYSTEM_FILES.contains(&bytes) || INTERPRETER_FILES.contains(&path.file_name())
+    loader || records || SYSTEM_FILES.contains(&bytes) || INTERPRETER_FILES.contains(&path.file_name())
 }
 
 /// Of a package's files those that a program may miss: libraries and programs.

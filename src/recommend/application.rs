@@ -1,5 +1,6 @@
 //! The application: what an image has above its base, worked out once for all candidates.
 
+use super::plan::OldBase;
 use super::{Figures, RecommendError, Request, figures};
 use crate::analyze::compat::{self, Application as Checked, Compatibility};
 use crate::analyze::startup::{LayerCost, Prediction, predict};
@@ -15,7 +16,9 @@ pub(super) struct Application<'a> {
     base: &'a Base,
     base_layers: usize,
     /// What the base has alone.
-    pub(super) below: Tree,
+    below: Tree,
+    /// What pip compiled on it, where the image is known.
+    compiled: Option<Vec<String>>,
     stored_bytes: u64,
     file_bytes: u64,
     /// How many layers it has.
@@ -45,6 +48,7 @@ impl<'a> Application<'a> {
             file_bytes: own.iter().map(|layer| layer.file_bytes()).sum(),
             layers: own.len(),
             packages: packages(&image.tree).iter().filter(|package| old.binary_search(package).is_err()).count(),
+            compiled: request.built().then(|| compat::compiled(&image.tree, base_layers)),
             below,
             costs: LayerCost::of_image(subject).split_off(base_layers),
             runs_with: planned.unwrap_or_else(|| config.clone()),
@@ -79,6 +83,11 @@ impl<'a> Application<'a> {
     pub(super) fn start_on(&self, mut layers: Vec<LayerCost>) -> Prediction {
         layers.extend_from_slice(&self.costs);
         predict(&layers, self.request.have, self.request.setting)
+    }
+
+    /// The base, as a Dockerfile's change depends on it.
+    pub(super) fn old_base(&self) -> OldBase<'_> {
+        OldBase { tree: &self.below, config: self.base.config.as_ref(), compiled: self.compiled.clone() }
     }
 
     /// Whether it runs on a candidate; `None` where it can't be told from its base.

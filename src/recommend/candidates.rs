@@ -295,7 +295,7 @@ impl Search<'_> {
     /// What the Dockerfile would be on it.
     fn patch(&self, candidate: &Candidate, scanned: &Scanned) -> Result<Option<Patch>, RecommendError> {
         let Some((plan, name)) = self.request.plan.zip(candidate.names.first()) else { return Ok(None) };
-        plan.patch(name, &self.application.below, &scanned.tree)
+        plan.patch(name, &self.application.old_base(), scanned.subject(), candidate.compatibility.as_ref())
     }
 
     /// Whether the base's release has ended.

@@ -196,6 +196,19 @@ impl Recommendation {
         let gains = |candidate: &&Candidate| candidate.figures.stored_bytes < self.now.stored_bytes;
         self.candidates.iter().find(|candidate| candidate.verdict() == Verdict::Works && gains(candidate))
     }
+
+    /// The candidate whose change is worth a try where none is known to work: one of which all is mended by what the
+    /// change installs, or else one of which nothing is known to break.
+    pub fn worth_a_try(&self) -> Option<&Candidate> {
+        let smaller = self.candidates.iter().filter(|one| one.figures.stored_bytes < self.now.stored_bytes);
+        // What broke when it was run, for no reason that was foreseen, is not mended.
+        let left = smaller.filter_map(|one| {
+            let found = one.compatibility.as_ref()?;
+            (one.verdict() <= found.verdict).then_some((one.patch.as_ref()?.leaves(found), one))
+        });
+        let open = left.filter(|(left, _)| *left < Verdict::Breaks);
+        open.min_by_key(|(left, one)| (*left, one.verdict())).map(|(_, one)| one)
+    }
 }
 
 /// Looks for slimmer bases. `today` is `YYYY-MM-DD`.

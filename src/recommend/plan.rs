@@ -1,8 +1,11 @@
 //! How an image is built: the Dockerfile, the stage that is meant, and the image at the bottom of it.
 
+use std::collections::BTreeSet;
+
 use super::RecommendError;
 use super::place::Place;
-use crate::analyze::{Claim, EvidenceKind};
+use crate::analyze::compat::{Compatibility, Reason, Verdict};
+use crate::analyze::{Claim, EvidenceKind, Subject, distribution};
 use crate::dockerfile::{Apart, Base, Change, Distro, Dockerfile, Libc, Manager, Patched, unified_diff};
 use crate::model::{ImageRef, LayerPath, RuntimeConfig, familiar};
 use crate::tree::Tree;
@@ -23,6 +26,27 @@ pub struct Patch {
     pub diff: String,
     /// The new text, and what a person has to look at.
     pub patched: Patched,
+}
+
+impl Patch {
+    /// Whether it installs all that a reason says is missing.
+    pub fn mends(&self, reason: &Reason) -> bool {
+        reason.all_packaged && reason.packages.iter().all(|package| self.patched.installs.contains(package))
+    }
+
+    /// The verdict by what it does not mend. What it installs was not tried.
+    pub fn leaves(&self, compatibility: &Compatibility) -> Verdict {
+        let left = compatibility.reasons.iter().filter(|reason| !self.mends(reason));
+        left.map(|reason| reason.verdict).max().unwrap_or(Verdict::Works)
+    }
+}
+
+/// The base that a stage stands on, as far as its change to another depends on it.
+pub(super) struct OldBase<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) config: Option<&'a RuntimeConfig>,
+    /// What pip compiled on it, where the image is known.
+    pub(super) compiled: Option<Vec<String>>,
 }
 
 /// A stage that stands on an image.
@@ -56,6 +80,11 @@ impl Plan {
         Ok(self.base.parse::<ImageRef>().map_err(crate::source::SourceError::from)?)
     }
 
+    /// The Dockerfile's text.
+    pub fn text(&self) -> &str {
+        self.dockerfile.text()
+    }
+
     /// What it says of the base.
     pub(super) fn claim(&self) -> Claim {
         Claim { kind: EvidenceKind::Dockerfile, name: Some(self.base.clone()), digest: None }
@@ -71,17 +100,37 @@ impl Plan {
         Ok(self.dockerfile.build_commands(self.stage)?)
     }
 
-    /// The change to another base, by what the old one and the new one have. `None` where the new one has no name that
-    /// a Dockerfile could use.
-    pub(super) fn patch(&self, name: &str, old: &Tree, new: &Tree) -> Result<Option<Patch>, RecommendError> {
+    /// The change to another base, by what the old one and the new one have, and what the new one was found to lack.
+    /// `None` where the new one has no name that a Dockerfile could use.
+    pub(super) fn patch(
+        &self,
+        name: &str,
+        old: &OldBase<'_>,
+        new: Subject<'_>,
+        found: Option<&Compatibility>,
+    ) -> Result<Option<Patch>, RecommendError> {
         let Some(base) = written(name) else { return Ok(None) };
-        let (before, after) = (distro(old), distro(new));
-        let apart = match (before.has_pip && !after.has_pip, python(new)) {
-            (false, _) | (_, None) => Apart::No,
-            (true, there) if there == python(old) => Apart::Venv,
-            (true, _) => Apart::Folder,
+        let before = distro(old.tree, old.config);
+        let after = distro(new.tree, Some(&new.image.manifest.config.config));
+        let compiles = old.compiled.as_ref().is_some_and(|names| !names.is_empty()) && !after.has_compiler;
+        let apart = match python(new.tree) {
+            Some(there) if compiles || before.has_pip && !after.has_pip => apart(old.tree, &there),
+            _ => Apart::No,
         };
-        let change = Change { base, digest: None, old: before, new: after, missing_packages: Vec::new(), apart };
+        let reasons = || found.iter().flat_map(|found| &found.reasons);
+        let (building, running): (Vec<&Reason>, Vec<&Reason>) =
+            reasons().partition(|reason| reason.rule == "rebuild-command");
+        let change = Change {
+            base,
+            digest: None,
+            old: before,
+            new: after,
+            same_release: same_release(old.tree, new.tree),
+            missing_packages: packages(running.into_iter().filter(|reason| reason.verdict > Verdict::Works)),
+            build_packages: packages(building.into_iter()),
+            compiled: old.compiled.clone(),
+            apart,
+        };
         let patched = self.dockerfile.adapt(self.stage, &change)?;
         let diff = unified_diff(self.dockerfile.text(), &patched.text, &self.path);
         Ok(Some(Patch { diff, patched }))
@@ -108,8 +157,34 @@ fn written(name: &str) -> Option<String> {
     Some(format!("{}:{tag}", familiar(&place.repository()?)))
 }
 
+/// How packages that were built on one base come to another.
+fn apart(old: &Tree, there: &Python) -> Apart {
+    let here = python(old);
+    // Debian has what makes virtual environments in a package of its own.
+    let environments = |python: &Python| {
+        let lib = python.program.parent().parent().join(b"lib").join(python.program.file_name());
+        old.follow(&lib.join(b"ensurepip"), true).is_ok()
+    };
+    match here {
+        Some(here) if here == *there && environments(&here) => Apart::Venv,
+        Some(_) => Apart::Folder,
+        None => Apart::No,
+    }
+}
+
+fn packages<'r>(reasons: impl Iterator<Item = &'r Reason>) -> Vec<String> {
+    let names: BTreeSet<&String> = reasons.flat_map(|reason| &reason.packages).collect();
+    names.into_iter().cloned().collect()
+}
+
+/// Whether two bases are of one release of one distribution.
+fn same_release(old: &Tree, new: &Tree) -> bool {
+    let release = |tree: &Tree| distribution(tree).map(|found| (found.id, found.version));
+    release(old).is_some_and(|(id, version)| !id.is_empty() && release(new) == Some((id, version)))
+}
+
 /// What a base has that commands need.
-fn distro(tree: &Tree) -> Distro {
+fn distro(tree: &Tree, config: Option<&RuntimeConfig>) -> Distro {
     let has = |paths: &[&str]| paths.iter().any(|path| tree.follow(&LayerPath::from(*path), true).is_ok());
     let managers = [
         (Manager::Apt, &["usr/bin/apt-get", "usr/bin/apt"][..]),
@@ -118,23 +193,42 @@ fn distro(tree: &Tree) -> Distro {
         (Manager::Microdnf, &["usr/bin/microdnf"]),
     ];
     let manager = managers.into_iter().find(|(_, paths)| has(paths)).map(|(manager, _)| manager);
+    let user = config.map_or("", |config| config.user.split(':').next().unwrap_or_default());
+    Distro {
+        manager,
+        has_shell: has(&["bin/sh"]),
+        has_pip: has(&["usr/local/bin/pip", "usr/local/bin/pip3", "usr/bin/pip", "usr/bin/pip3"]),
+        has_compiler: has(&["usr/bin/cc", "usr/bin/gcc", "usr/bin/clang", "usr/local/bin/gcc"]),
+        is_root: matches!(user, "" | "0" | "root"),
+        libc: libc(tree),
+    }
+}
+
+/// By the loaders in their usual places.
+fn libc(tree: &Tree) -> Libc {
     let loader = |name: &[u8]| {
         ["lib", "lib64"]
             .iter()
             .filter_map(|folder| tree.follow(&LayerPath::from(*folder), true).ok())
             .any(|(_, id)| tree.node(id).children().any(|(child, _)| child.starts_with(name)))
     };
-    let libc = match (loader(b"ld-linux"), loader(b"ld-musl-")) {
+    match (loader(b"ld-linux"), loader(b"ld-musl-")) {
         (true, _) => Libc::Glibc,
         (false, true) => Libc::Musl,
         (false, false) => Libc::Other,
-    };
-    let has_pip = has(&["usr/local/bin/pip", "usr/local/bin/pip3", "usr/bin/pip", "usr/bin/pip3"]);
-    Distro { manager, has_shell: has(&["bin/sh"]), has_pip, libc }
+    }
 }
 
-/// Where the interpreter of Python is.
-fn python(tree: &Tree) -> Option<LayerPath> {
-    let paths = ["usr/local/bin/python3", "usr/bin/python3"];
-    paths.iter().find_map(|path| Some(tree.follow(&LayerPath::from(*path), true).ok()?.0))
+/// The interpreter of Python: the name by which it is called, and where that leads.
+#[derive(PartialEq, Eq)]
+struct Python {
+    called: &'static str,
+    program: LayerPath,
+}
+
+fn python(tree: &Tree) -> Option<Python> {
+    ["usr/local/bin/python3", "usr/bin/python3"].into_iter().find_map(|called| {
+        let program = tree.follow(&LayerPath::from(called), true).ok()?.0;
+        Some(Python { called, program })
+    })
 }

@@ -17,6 +17,7 @@ mod fixtures;
 mod harness;
 mod hostile;
 mod layering;
+mod patch;
 mod properties;
 mod readme;
 mod recommend;

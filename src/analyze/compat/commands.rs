@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::owner::Owners;
 use super::process::Processes;
-use super::shell;
 use super::summary::{Problem, news};
 use super::world::{Found, World};
 use super::{Facts, Verdict};
 use crate::elf::Loadable;
 use crate::model::LayerPath;
+use crate::shell;
 
 /// Scripts that start scripts, and programs that start the command behind their name: Linux allows four and five.
 const DEEPEST: usize = 6;
@@ -40,13 +40,13 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
 fn problems(world: &World<'_>, owners: &Owners, built: bool) -> Vec<Problem> {
     let led = started(world);
     let processes = Processes::new(*world, owners);
-    let mut problems: Vec<Problem> = led.iter().flat_map(|led| led.problems.clone()).collect();
-    for problem in &mut problems {
-        problem.supplied_by = owners.hint(&problem.missing).or(problem.supplied_by.take());
-    }
-    if !built {
-        problems.clear();
-    }
+    let problems = led.iter().flat_map(|led| led.problems.clone()).filter(|_| built);
+    let mut problems: Vec<Problem> = problems
+        .map(|problem| {
+            let package = owners.of_file(problem.missing.trim_start_matches('/'));
+            problem.in_package(package)
+        })
+        .collect();
     let mut seen = BTreeSet::new();
     for program in led.into_iter().flat_map(|led| led.programs) {
         if seen.insert(program.path.clone()) {
@@ -104,7 +104,7 @@ fn follow<'w>(world: &World<'w>, what: &str, words: &[&str], verdict: Verdict, d
     led.programs.push(found);
     let Some(depth) = depth.checked_sub(1) else { return };
     if let Some(text) = is_shell(first).then(|| shell_text(rest)).flatten() {
-        for (at, words) in shell::commands(text).iter().enumerate() {
+        for (at, words) in shell::programs(text).iter().enumerate() {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let verdict = if at == 0 { verdict } else { verdict.min(Verdict::Undecided) };
             follow(world, what, &words, verdict, depth, led);
@@ -204,8 +204,8 @@ fn shebangs(facts: &Facts<'_>) -> Vec<Problem> {
         let in_path = facts.new.env("PATH").unwrap_or_default().split(':').any(|path| LayerPath::from(path) == folder);
         let verdict = if in_path { Verdict::Undecided } else { Verdict::Works };
         let what = format!("scripts of the application need {word}, which is not there");
-        let hint = facts.owners.hint(word.trim_start_matches('/'));
-        problems.push(Problem::new(verdict, "script", what).missing(word).of(&found.path).hint(hint));
+        let package = facts.owners.of_file(word.trim_start_matches('/'));
+        problems.push(Problem::new(verdict, "script", what).missing(word).of(&found.path).in_package(package));
     }
     problems
 }

@@ -63,10 +63,9 @@ fn variables(facts: &Facts<'_>) -> Vec<Problem> {
         let path = LayerPath::from(path);
         (facts.old.exists(&path) && !facts.new.exists(&path)).then_some((name, path))
     });
-    let hint = "the package ca-certificates".to_owned();
     gone.map(|(name, path)| {
         let what = format!("{name} names certificates that are not there");
-        Problem::new(Verdict::Breaks, "certificates", what).missing(path.display()).hint(hint.clone())
+        Problem::new(Verdict::Breaks, "certificates", what).missing(path.display()).in_package(Some("ca-certificates"))
     })
     .collect()
 }
@@ -81,9 +80,8 @@ fn certificates(facts: &Facts<'_>) -> Option<Problem> {
     }
     let (verdict, why) = need_of_certificates(facts);
     let what = format!("the old base has certificates of authorities, this one has none: {why}");
-    let hint = "the package ca-certificates".to_owned();
     let missing = "CA certificates";
-    Some(Problem::new(verdict, "certificates", what).missing(missing).hint(hint))
+    Some(Problem::new(verdict, "certificates", what).missing(missing).in_package(Some("ca-certificates")))
 }
 
 /// How surely the application misses them.
@@ -130,7 +128,6 @@ fn zones(facts: &Facts<'_>) -> Option<Problem> {
     if !facts.old.is_dir(&zones) || facts.new.is_dir(&zones) {
         return None;
     }
-    let hint = "the package tzdata".to_owned();
     let zone = facts.new.env("TZ").map(|zone| zone.trim_start_matches(':')).filter(|zone| zone.contains('/'));
     let installed = own_packages(facts);
     let has = |names: &[&str]| installed.iter().any(|name| names.contains(&name.as_str()));
@@ -144,7 +141,7 @@ fn zones(facts: &Facts<'_>) -> Option<Problem> {
         (Verdict::Works, "local time is UTC, and named time zones are not found".into())
     };
     let what = format!("the old base has time zones, this one has none: {why}");
-    Some(Problem::new(verdict, "time-zones", what).missing(zones.display()).hint(hint))
+    Some(Problem::new(verdict, "time-zones", what).missing(zones.display()).in_package(Some("tzdata")))
 }
 
 /// A locale that the settings name. C, POSIX and C.UTF-8 need no files of their own.

@@ -6,6 +6,7 @@
 //! (`ctypes`, `subprocess`) is not seen. What can't be told is undecided, which never counts as works.
 
 mod commands;
+mod compiled;
 mod config;
 mod data;
 mod files;
@@ -20,7 +21,6 @@ mod python;
 mod rebuild;
 mod runtime;
 mod search;
-mod shell;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -30,6 +30,7 @@ mod world;
 use super::Subject;
 use crate::model::{LayerPath, RuntimeConfig};
 use crate::tree::Tree;
+pub use compiled::compiled;
 use owner::Owners;
 use python::Pythons;
 use summary::Problem;
@@ -100,6 +101,10 @@ pub struct Reason {
     pub missing: String,
     /// The nearest thing that would supply it.
     pub supplied_by: Option<String>,
+    /// Packages of the old base that have what is missing.
+    pub packages: Vec<String>,
+    /// Whether these have all of it.
+    pub all_packaged: bool,
 }
 
 /// What the checks look at.

@@ -26,30 +26,33 @@ impl Owners {
             let text = data.and_then(|id| tree.layers()[id.layer as usize].captured(id.row));
             for line in String::from_utf8_lossy(text.unwrap_or_default()).lines() {
                 let path = line.trim_start_matches('/');
-                let file = path.rsplit('/').next().unwrap_or(path);
                 owners.by_path.insert(path.into(), package.into());
-                owners.by_name.entry(file.into()).or_insert_with(|| package.into());
             }
+        }
+        // Of two files of one name the one nearer to the root: the other is some program's own.
+        let mut all: Vec<(usize, &String, &String)> =
+            owners.by_path.iter().map(|(path, package)| (path.matches('/').count(), path, package)).collect();
+        all.sort_unstable();
+        for (_, path, package) in all {
+            let file = path.rsplit('/').next().unwrap_or(path);
+            owners.by_name.entry(file.into()).or_insert_with(|| package.clone());
         }
         owners
     }
 
     /// The package of a file, by path or else by its name.
-    pub(super) fn hint(&self, path: &str) -> Option<String> {
+    pub(super) fn of_file(&self, path: &str) -> Option<&str> {
         let name = path.rsplit('/').next().unwrap_or(path);
-        let package = self.by_path.get(path).or_else(|| self.by_name.get(name))?;
-        Some(format!("the package {package} of the old base"))
+        self.by_path.get(path).or_else(|| self.by_name.get(name)).map(String::as_str)
     }
 
-    /// What would supply a library.
-    pub(super) fn library(&self, soname: &str) -> Option<String> {
+    /// The package of a library.
+    pub(super) fn of_library(&self, soname: &str) -> Option<&str> {
         // Lists have real names and links: `libz.so.1` and `libz.so.1.2.13`.
-        let known = self.by_name.get(soname).cloned().or_else(|| {
-            let longer = format!("{soname}.");
-            self.by_name.iter().filter(|(name, _)| name.starts_with(&longer)).map(|(_, package)| package).min().cloned()
-        });
-        let known = known.map(|package| format!("the package {package} of the old base"));
-        known.or_else(|| Some("the package that has it, in the base or in the application's image".into()))
+        let longer = format!("{soname}.");
+        let by_real_name =
+            || self.by_name.iter().filter(|(name, _)| name.starts_with(&longer)).map(|(_, package)| package).min();
+        self.by_name.get(soname).or_else(by_real_name).map(String::as_str)
     }
 
     /// What would supply a newer version of a library.

@@ -126,9 +126,9 @@ impl<'w> Processes<'w> {
             (_, None) => "the base has no loader for programs that need libraries".into(),
             (libc, _) => format!("its loader, of {}, is not there", libc.name()),
         };
-        let hint =
-            self.owners.hint(missing.trim_start_matches('/')).or_else(|| Some(format!("a base with {}", libc.name())));
-        Problem::new(Verdict::Breaks, "elf-interpreter", what).of(&program.path).missing(missing).hint(hint)
+        let package = self.owners.of_file(missing.trim_start_matches('/'));
+        let problem = Problem::new(Verdict::Breaks, "elf-interpreter", what).of(&program.path).missing(missing.clone());
+        problem.hint(format!("a base with {}", libc.name())).in_package(package)
     }
 
     /// glibc's files in a process of musl, or the other way round.
@@ -153,7 +153,7 @@ impl<'w> Processes<'w> {
         };
         let problem = |name: &str| {
             let problem = Problem::new(verdict, "elf-preload", what).missing(name).of(&program.path);
-            problem.hint(self.owners.hint(name.trim_start_matches('/')))
+            problem.in_package(self.owners.of_file(name.trim_start_matches('/')))
         };
         missing.map(problem).collect()
     }
@@ -191,8 +191,11 @@ impl<'w> Processes<'w> {
             Some(why) => (Verdict::Undecided, format!("the library {missing} is not found, but {why}{through}")),
             None => (Verdict::Breaks, format!("the library {missing} is not there{through}")),
         };
-        let hint = self.owners.library(&missing);
-        Problem::new(verdict, "elf-library", what).of(file).missing(missing).hint(hint)
+        let package = self.owners.of_library(&missing);
+        let problem = Problem::new(verdict, "elf-library", what).of(file).missing(missing.clone());
+        problem
+            .hint("the package that has it, in the base or in the application's image".to_owned())
+            .in_package(package)
     }
 
     /// Versions that an object needs and its libraries do not define. Without any of its own, a library passes.

@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::commands::has_shell;
-use super::shell;
 use super::summary::{Problem, listed};
 use super::world::World;
-use super::{Facts, Verdict, commands};
+use super::{Facts, Verdict, commands, compiled};
+use crate::shell;
 
 /// Package managers of distributions.
 const SYSTEM: [&str; 10] = ["apt-get", "apt", "aptitude", "dpkg", "apk", "dnf", "microdnf", "yum", "rpm", "zypper"];
+/// Compilers of C.
+const COMPILERS: [&str; 3] = ["cc", "gcc", "clang"];
+/// What makes up for all that is missing while building.
+const APART: &str = "a stage of its own that builds, whose results are copied";
 /// Commands that bring files which are not known before they have run, with the word that makes them do so.
 const BRINGS: [(&str, &str); 24] = [
     ("apt-get", "install"),
@@ -48,23 +52,33 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
     let new = World::new(facts.candidate.tree, facts.new.config, usize::MAX);
     if !has_shell(&new) && has_shell(&old) {
         let what = "a rebuild fails: its RUN commands need a shell";
-        let hint = "a stage of its own that builds, whose results are copied".to_owned();
-        return vec![Problem::new(verdict, "rebuild-shell", what).missing("/bin/sh").hint(hint)];
+        return vec![Problem::new(verdict, "rebuild-shell", what).missing("/bin/sh").hint(APART.to_owned())];
     }
     let named: BTreeSet<String> = steps.iter().flat_map(|step| first_words(step)).collect();
     let lost = named.into_iter().filter(|word| old.program(word).is_some() && new.program(word).is_none());
-    lost.map(|word| {
+    let lost = lost.map(|word| {
         let what = "a rebuild fails: its commands are not there";
-        let hint = match SYSTEM.iter().find(|name| **name == word) {
-            Some(_) => Some(package_manager(&new)),
-            None => facts
-                .owners
-                .hint(&word)
-                .or_else(|| Some("a stage of its own that builds, whose results are copied".into())),
-        };
-        Problem::new(verdict, "rebuild-command", what).missing(word).hint(hint)
-    })
-    .collect()
+        let problem = Problem::new(verdict, "rebuild-command", what).missing(word.as_str());
+        if SYSTEM.contains(&word.as_str()) {
+            return problem.hint(package_manager(&new));
+        }
+        // Another pip than the old base's may install for another Python.
+        let package = facts.owners.of_file(&word).filter(|_| !word.starts_with("pip"));
+        problem.hint(APART.to_owned()).in_package(package)
+    });
+    lost.chain(compiler(facts, &old, &new)).collect()
+}
+
+/// Packages that pip compiled, on a candidate that can't.
+fn compiler(facts: &Facts<'_>, old: &World<'_>, new: &World<'_>) -> Vec<Problem> {
+    let has = |world: &World<'_>| COMPILERS.iter().any(|name| world.program(name).is_some());
+    if !facts.application.built || !has(old) || has(new) {
+        return Vec::new();
+    }
+    let what = "a rebuild in one stage fails, unless it installs a compiler: pip compiles packages";
+    let problem = |name: String| Problem::new(Verdict::Works, "rebuild-compiler", what).missing(name);
+    let compiled = compiled(facts.old.tree, facts.application.base_layers).into_iter();
+    compiled.map(|name| problem(name).hint(APART.to_owned())).collect()
 }
 
 /// What the candidate installs with.
@@ -76,7 +90,7 @@ fn package_manager(new: &World<'_>) -> String {
 }
 
 fn first_words(step: &str) -> Vec<String> {
-    shell::commands(step).into_iter().filter_map(|words| words.into_iter().next()).collect()
+    shell::programs(step).into_iter().filter_map(|words| words.into_iter().next()).collect()
 }
 
 /// What can be told without the application's own files.
@@ -84,7 +98,7 @@ pub(super) fn unbuilt(facts: &Facts<'_>) -> Vec<Problem> {
     if facts.application.built {
         return Vec::new();
     }
-    let commands = facts.application.build_commands.iter().flat_map(|step| shell::commands(step));
+    let commands = facts.application.build_commands.iter().flat_map(|step| shell::programs(step));
     let brings = |words: &Vec<String>| {
         let name = words[0].rsplit('/').next().unwrap_or_default();
         let module = words.iter().position(|word| word == "-m").and_then(|at| words.get(at + 1));

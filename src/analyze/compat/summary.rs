@@ -20,11 +20,21 @@ pub(super) struct Problem {
     pub(super) needed_by: Option<LayerPath>,
     pub(super) missing: String,
     pub(super) supplied_by: Option<String>,
+    /// The package of the old base that has it.
+    package: Option<String>,
 }
 
 impl Problem {
     pub(super) fn new(verdict: Verdict, rule: &'static str, what: impl Into<String>) -> Self {
-        Self { rule, verdict, what: what.into(), needed_by: None, missing: String::new(), supplied_by: None }
+        Self {
+            rule,
+            verdict,
+            what: what.into(),
+            needed_by: None,
+            missing: String::new(),
+            supplied_by: None,
+            package: None,
+        }
     }
 
     pub(super) fn missing(self, missing: impl Into<String>) -> Self {
@@ -37,6 +47,13 @@ impl Problem {
 
     pub(super) fn hint(self, hint: impl Into<Option<String>>) -> Self {
         Self { supplied_by: hint.into(), ..self }
+    }
+
+    /// A package of the old base has what is missing, where one is known; more exact than a hint.
+    pub(super) fn in_package(self, package: Option<&str>) -> Self {
+        let Some(package) = package else { return self };
+        let hint = format!("the package {package} of the old base");
+        Self { package: Some(package.to_owned()), ..self }.hint(hint)
     }
 
     /// Whether another is the same one, in another tree.
@@ -59,6 +76,9 @@ struct Group {
     files: BTreeSet<LayerPath>,
     missing: BTreeSet<String>,
     hints: BTreeSet<String>,
+    packages: BTreeSet<String>,
+    /// Whether something is missing that none of these has.
+    more: bool,
 }
 
 /// Gathers problems; the worst first, then by rule and text.
@@ -70,6 +90,8 @@ pub(super) fn reasons(problems: Vec<Problem>) -> Vec<Reason> {
         group.files.extend(problem.needed_by);
         group.missing.extend(Some(problem.missing).filter(|missing| !missing.is_empty()));
         group.hints.extend(problem.supplied_by);
+        group.more |= problem.package.is_none();
+        group.packages.extend(problem.package);
     }
     let mut counts: BTreeMap<(Verdict, &'static str), usize> = BTreeMap::new();
     let mut reasons = Vec::new();
@@ -83,7 +105,7 @@ pub(super) fn reasons(problems: Vec<Problem>) -> Vec<Reason> {
     for ((verdict, rule), count) in counts {
         if count > MOST {
             let what = format!("{} more things of this kind", count - MOST);
-            reasons.push(reason(verdict, rule, what, Group::default()));
+            reasons.push(reason(verdict, rule, what, Group { more: true, ..Group::default() }));
         }
     }
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.verdict));
@@ -102,6 +124,8 @@ fn reason(verdict: Verdict, rule: &'static str, what: String, group: Group) -> R
         needed_by: group.files.first().cloned(),
         missing: listed(&group.missing),
         supplied_by: Some(listed(&group.hints)).filter(|hints| !hints.is_empty()),
+        packages: group.packages.into_iter().collect(),
+        all_packaged: !group.more,
     }
 }
 

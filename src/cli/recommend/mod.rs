@@ -7,11 +7,13 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use etcetera::{BaseStrategy, choose_base_strategy};
 
+use crate::analyze::compat;
 use crate::cli::args::{GlobalArgs, RecommendArgs};
 use crate::cli::output::{emit, emit_report};
 use crate::cli::{Verdict, settings, start};
 use crate::dockerfile::{Dockerfile, NoteKind};
-use crate::recommend::{Catalog, Finder, Plan, Recommendation, Request, recommend};
+use crate::model::familiar;
+use crate::recommend::{Candidate, Catalog, Finder, Plan, Recommendation, Request, recommend};
 use crate::report::escape::escape;
 use crate::report::{self, document};
 
@@ -41,7 +43,7 @@ pub(in crate::cli) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::
         trial::run(&mut found, &args.trial)?;
     }
     if args.dockerfile.patch || args.dockerfile.write {
-        return change(args, &found);
+        return change(args, plan.as_ref(), &found);
     }
     let document = document::recommend(&found, plan.as_ref(), &setting);
     emit_report(&document, &args.report, global)?;
@@ -49,21 +51,51 @@ pub(in crate::cli) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::
 }
 
 /// Prints the change to the best base, or makes it. What a person has to look at goes to standard error.
-fn change(args: &RecommendArgs, found: &Recommendation) -> anyhow::Result<Verdict> {
+fn change(args: &RecommendArgs, plan: Option<&Plan>, found: &Recommendation) -> anyhow::Result<Verdict> {
     for missing in found.unavailable.iter().filter(|missing| missing.told) {
         tracing::warn!("{} was not looked at: {}", escape(&missing.name), escape(&missing.reason));
     }
-    let best = found.best().context("no slimmer base is known to work: nothing is changed")?;
+    let best = match found.best() {
+        Some(best) => best,
+        None => untried(args, found)?,
+    };
     let patch = best.patch.as_ref().context("the better base has no name that a Dockerfile could use")?;
     for note in patch.patched.notes.iter().filter(|note| note.kind == NoteKind::Look) {
         tracing::warn!("line {}: {}", note.line, escape(&note.what));
     }
-    let (file, text) = match (&args.dockerfile.file, args.dockerfile.write) {
-        (Some(file), true) => (Some(file.as_path()), &patch.patched.text),
-        _ => (args.report.output.output.as_deref(), &patch.diff),
-    };
-    emit(file, |to| to.write_all(text.as_bytes()))?;
+    if patch.diff.is_empty() {
+        tracing::warn!("the Dockerfile has nothing to change");
+    }
+    match (&args.dockerfile.file, args.dockerfile.write) {
+        (Some(_), true) if patch.diff.is_empty() => {}
+        (Some(file), true) => {
+            let now = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            if plan.is_none_or(|plan| plan.text() != now) {
+                bail!("{} was changed since it was read: nothing is written", file.display());
+            }
+            emit(Some(file), |to| to.write_all(patch.patched.text.as_bytes()))?;
+        }
+        _ => emit(args.report.output.output.as_deref(), |to| to.write_all(patch.diff.as_bytes()))?,
+    }
     Ok(Verdict::Done)
+}
+
+/// The base to show the change to where none is known to work, with what is known of it.
+fn untried<'f>(args: &RecommendArgs, found: &'f Recommendation) -> anyhow::Result<&'f Candidate> {
+    let best = found.worth_a_try().context("no slimmer base is known to work: nothing is changed")?;
+    let name = familiar(best.names.first().map_or("", String::as_str));
+    if args.dockerfile.write {
+        bail!("no slimmer base is known to work: nothing is written; --patch prints the change to {name}, to be tried");
+    }
+    tracing::warn!("no slimmer base is known to work; this is the change to {}: try it", escape(name));
+    let reasons = best.compatibility.iter().flat_map(|found| &found.reasons);
+    for reason in reasons.filter(|reason| reason.verdict != compat::Verdict::Works) {
+        let mended = best.patch.as_ref().is_some_and(|patch| patch.mends(reason));
+        let mended =
+            if mended { format!("; the change installs {}", reason.packages.join(", ")) } else { String::new() };
+        tracing::warn!("{}: {}{}", reason.verdict.name(), escape(&reason.what), escape(&mended));
+    }
+    Ok(best)
 }
 
 /// The Dockerfile, with the arguments of its build.
@@ -77,7 +109,10 @@ fn plan(file: &Path, args: &RecommendArgs) -> anyhow::Result<Plan> {
     }
     let platform = settings::platform(&args.images)?;
     let dockerfile = Dockerfile::parse(&text).with_context(place)?;
-    Plan::new(&place(), dockerfile.with_args(given).with_platform(&platform), args.dockerfile.target.as_deref())
+    // A patch names files from where it is applied.
+    let here = std::env::current_dir().unwrap_or_default();
+    let named = file.strip_prefix(here).unwrap_or(file).display().to_string();
+    Plan::new(&named, dockerfile.with_args(given).with_platform(&platform), args.dockerfile.target.as_deref())
         .with_context(place)
 }
 

@@ -3,8 +3,8 @@
 use super::super::commands::command_line;
 use super::super::{Command, Form, Instruction, Stage, Step};
 use super::packages::{self, Deed, deed, needs_lists};
-use super::shell::{self, Simple};
 use super::{Apart, Draft, shell_run};
+use crate::shell::{self, Simple};
 
 /// Where packages lie in the virtual environment, and where in the folder.
 const VENV: &str = "/opt/venv";
@@ -146,7 +146,7 @@ impl Draft<'_> {
         let at = stage.from.span.start;
         self.edit(at..at, build.iter().map(|line| format!("{line}{end}")).collect());
         self.from(stage, now, true);
-        self.missing(stage, &[stage.index]);
+        self.missing(stage, &[stage.index], &[]);
         for (index, (step, part)) in stage.steps.iter().zip(parts).enumerate() {
             match part {
                 Part::Pip if index == first => self.edit(step.place.span.clone(), self.copied(&name)),
@@ -157,10 +157,10 @@ impl Draft<'_> {
         let line = stage.steps[first].place.line;
         let base = &self.change.base;
         self.changed(line, format!("pip installs in a stage {name} on the old base; {base} gets what it made"));
-        self.look(
-            line,
-            "a package that links to a library of the old base needs that library on the new one too".into(),
-        );
+        if self.change.compiled.is_none() {
+            let what = "a package that links to a library of the old base needs that library on the new one too";
+            self.look(line, what.into());
+        }
     }
 
     /// The lines of the stage that builds.

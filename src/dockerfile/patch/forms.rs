@@ -1,7 +1,8 @@
 //! `CMD`, `ENTRYPOINT` and `HEALTHCHECK` on a base without a shell.
 
 use super::super::{Command, Form, Instruction, Stage, Step};
-use super::{Draft, shell};
+use super::Draft;
+use crate::shell;
 
 impl Draft<'_> {
     /// Makes exec forms of what needs no shell, where there is none any more.

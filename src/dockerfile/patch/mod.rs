@@ -9,7 +9,6 @@ mod forms;
 mod from;
 mod packages;
 mod run;
-mod shell;
 
 use std::ops::Range;
 
@@ -29,8 +28,14 @@ pub struct Change {
     pub old: Distro,
     /// What the new base has.
     pub new: Distro,
+    /// Whether both are of one release of one distribution, in which packages have the same names.
+    pub same_release: bool,
     /// Debian's names of packages that the application needs and the new base lacks.
     pub missing_packages: Vec<String>,
+    /// … that building it needs, where it is built on the new base.
+    pub build_packages: Vec<String>,
+    /// What pip compiles; `None` where that is not known.
+    pub compiled: Option<Vec<String>>,
     /// Whether what pip installs is to be built in a stage of its own on the old base.
     pub apart: Apart,
 }
@@ -56,6 +61,10 @@ pub struct Distro {
     pub has_shell: bool,
     /// Whether `pip` is there.
     pub has_pip: bool,
+    /// Whether a C compiler is there.
+    pub has_compiler: bool,
+    /// Whether root runs what is built on it.
+    pub is_root: bool,
     /// Its C library.
     pub libc: Libc,
 }
@@ -91,6 +100,8 @@ pub struct Patched {
     pub text: String,
     /// What was done and what is to be looked at, by line.
     pub notes: Vec<Note>,
+    /// Packages of those that were missing that the new text installs.
+    pub installs: Vec<String>,
 }
 
 /// One thing that was done, or that a person has to look at.
@@ -126,6 +137,7 @@ struct Draft<'a> {
     change: &'a Change,
     edits: Vec<Edit>,
     notes: Vec<Note>,
+    installs: Vec<String>,
     /// The last line that installs from lists that one before it got; 0 without one.
     lists_until: usize,
     /// Whether pip is told by a variable to keep no cache.
@@ -148,7 +160,7 @@ impl Dockerfile {
         };
         if !(chain.len() == 1 && draft.apart(bottom, &now)) {
             draft.from(bottom, &now, false);
-            draft.missing(bottom, &chain);
+            draft.missing(bottom, &chain, &change.build_packages);
             for index in chain.iter().rev() {
                 self.stages[*index].steps.iter().for_each(|step| draft.run(step));
             }
@@ -170,6 +182,7 @@ impl<'a> Draft<'a> {
             change,
             edits: Vec::new(),
             notes: Vec::new(),
+            installs: Vec::new(),
             lists_until: steps().rfind(lists).map_or(0, |step| step.place.line),
             pip_keeps_none: steps().any(quiet),
         }
@@ -199,12 +212,23 @@ impl<'a> Draft<'a> {
         if self.file.text.contains("\r\n") { "\r\n" } else { "\n" }
     }
 
-    /// Installs what the proof misses, after the `FROM`.
-    fn missing(&mut self, bottom: &Stage, chain: &[usize]) {
+    /// Installs what the proof misses, after the `FROM`, with what building needs.
+    fn missing(&mut self, bottom: &Stage, chain: &[usize], building: &'a [String]) {
         let steps: Vec<&Step> = chain.iter().flat_map(|index| &self.file.stages[*index].steps).collect();
-        let names: Vec<&str> = self.change.missing_packages.iter().map(String::as_str).collect();
+        let missing = &self.change.missing_packages;
+        let building = building.iter().filter(|name| !missing.contains(name));
+        let names: Vec<&str> = missing.iter().chain(building).map(String::as_str).collect();
         let lacking = run::not_installed(&steps, &names, self.change.new.manager, self.file);
-        if let Some(text) = self.installing(&lacking, bottom.from.line) {
+        let text = self.installing(&lacking, bottom.from.line);
+        if self.change.same_release && self.change.new.manager == Some(Manager::Apt) {
+            let there = names.iter().filter(|name| text.is_some() || !lacking.contains(name));
+            self.installs.extend(there.map(|name| (*name).to_owned()));
+        }
+        if self.change.old.is_root && !self.change.new.is_root && steps.iter().any(|step| shell_run(step).is_some()) {
+            let what = "the new base is not root's: a RUN that installs needs USER root before it";
+            self.look(bottom.from.line, what.into());
+        }
+        if let Some(text) = text {
             let at = bottom.from.span.end;
             let end = self.line_end();
             self.edit(at..at, format!("{end}{text}"));
@@ -218,9 +242,15 @@ impl<'a> Draft<'a> {
         }
         let names = packages.join(", ");
         let safe = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:".contains(c));
-        let manager =
-            self.change.new.manager.filter(|_| self.change.new.has_shell && packages.iter().all(|name| safe(name)));
-        match manager.map(|manager| packages::install(manager, packages)) {
+        let new = self.change.new;
+        if new.manager == Some(Manager::Apt) && !self.change.same_release {
+            let what =
+                format!("the new base lacks {names}, and is of a release that may call it otherwise: install it");
+            self.look(line, what);
+            return None;
+        }
+        let usable = new.has_shell && new.is_root && packages.iter().all(|name| safe(name));
+        match new.manager.filter(|_| usable).map(|manager| packages::install(manager, packages)) {
             Some(Ok(command)) => {
                 self.changed(line, format!("installs {names}, which the new base lacks"));
                 Some(format!("RUN {command}"))
@@ -272,7 +302,7 @@ impl<'a> Draft<'a> {
     fn finish(mut self) -> Patched {
         self.notes.sort_by_key(|note| (note.line, note.kind));
         self.notes.dedup();
-        Patched { text: apply(&self.file.text, self.edits), notes: self.notes }
+        Patched { text: apply(&self.file.text, self.edits), notes: self.notes, installs: self.installs }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::shell::{Line, Simple, Word};
 use super::{Edit, Manager};
+use crate::shell::{Line, Simple, Word};
 
 /// Names of packages, from `names.toml`.
 static NAMES: LazyLock<Names> = LazyLock::new(|| toml::from_str(include_str!("names.toml")).unwrap_or_default());
@@ -177,8 +177,8 @@ fn without(line: &Line, index: usize) -> std::ops::Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shell;
     use super::*;
+    use crate::shell;
 
     fn to(manager: Manager, raw: &str) -> Result<String, String> {
         let edits = translated(&shell::read(raw, '\\'), manager)?;

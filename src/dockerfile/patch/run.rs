@@ -2,9 +2,9 @@
 
 use super::super::commands::command_line;
 use super::super::{Dockerfile, Form, Instruction, Step};
-use super::packages::{CLEAN, Deed, deed, translated, with_option};
-use super::shell::{self, Line, Simple};
+use super::packages::{CLEAN, Deed, builds, deed, translated, with_option};
 use super::{Draft, Edit, Libc, Manager, shell_run};
+use crate::shell::{self, Line, Simple};
 
 /// Of `names`, those that no `RUN` installs yet, by whatever name the manager has for them.
 pub(super) fn not_installed<'a>(
@@ -15,7 +15,9 @@ pub(super) fn not_installed<'a>(
 ) -> Vec<&'a str> {
     let lines: Vec<Line> =
         steps.iter().filter_map(|step| Some(shell::read(&file.text[shell_run(step)?.0], file.escape))).collect();
-    let words: Vec<&str> = lines.iter().flat_map(|line| &line.commands).flat_map(Simple::texts).collect();
+    let installs = |command: &&Simple| matches!(deed(command), Deed::AptInstall(_) | Deed::Other(_));
+    let commands = lines.iter().flat_map(|line| &line.commands).filter(installs);
+    let words: Vec<&str> = commands.flat_map(Simple::texts).collect();
     let there = |name: &str| {
         let elsewhere = manager.and_then(|manager| super::packages::install(manager, &[name]).ok()).unwrap_or_default();
         let own: Vec<&str> =
@@ -146,7 +148,7 @@ impl Draft<'_> {
             self.changed(line, "removes apt's lists in the layer that they came with".into());
             edits.push(self.appended(raw, CLEAN));
         }
-        let builds = |deed: &Deed<'_>| matches!(deed, Deed::AptInstall(names) if names.iter().any(|name| super::packages::builds(name)));
+        let builds = |deed: &Deed<'_>| matches!(deed, Deed::AptInstall(names) if names.iter().any(|name| builds(name)));
         if deeds.iter().any(builds) {
             self.look(
                 line,
@@ -176,6 +178,7 @@ impl Draft<'_> {
             self.look(line, "the new base has no pip: install in a build stage and COPY what it makes".into());
             return Vec::new();
         }
+        self.compiles(line);
         if new.libc == Libc::Musl && self.change.old.libc != Libc::Musl {
             self.look(
                 line,
@@ -191,6 +194,31 @@ impl Draft<'_> {
             self.changed(line, "pip keeps no cache in the image".into());
         }
         edits
+    }
+
+    /// Tells of what pip compiles where no compiler is.
+    fn compiles(&mut self, line: usize) {
+        let steps = self.file.stages.iter().flat_map(|stage| &stage.steps);
+        let mut lines =
+            steps.filter_map(|step| Some(shell::read(&self.file.text[shell_run(step)?.0], self.file.escape)));
+        let tools = |read: &Line| {
+            let mut deeds = read.commands.iter().map(deed);
+            deeds.any(|deed| matches!(deed, Deed::AptInstall(names) if names.iter().any(|name| builds(name))))
+        };
+        if self.change.new.has_compiler || lines.any(|read| tools(&read)) {
+            return;
+        }
+        match &self.change.compiled {
+            Some(names) if !names.is_empty() => {
+                let names = names.join(", ");
+                self.look(line, format!("pip compiles {names}, and the new base has no compiler: the build fails"));
+            }
+            None if self.change.old.has_compiler => {
+                let what = "the new base has no compiler: the build fails if pip has to compile a package; the built image tells";
+                self.look(line, what.into());
+            }
+            _ => {}
+        }
     }
 
     fn npm(&mut self, read: &Line, line: usize, cached: bool) -> Vec<Edit> {

@@ -6,15 +6,33 @@ use proptest::prelude::*;
 use super::super::tests::{WORKSHOP, any_file};
 use super::*;
 
-pub(super) const DEBIAN: Distro =
-    Distro { manager: Some(Manager::Apt), has_shell: true, has_pip: true, libc: Libc::Glibc };
+pub(super) const DEBIAN: Distro = Distro {
+    manager: Some(Manager::Apt),
+    has_shell: true,
+    has_pip: true,
+    has_compiler: true,
+    is_root: true,
+    libc: Libc::Glibc,
+};
 const ALPINE: Distro = Distro { manager: Some(Manager::Apk), libc: Libc::Musl, ..DEBIAN };
 const UBI: Distro = Distro { manager: Some(Manager::Microdnf), ..DEBIAN };
-pub(super) const BARE: Distro = Distro { manager: None, has_shell: false, has_pip: false, libc: Libc::Glibc };
+pub(super) const BARE: Distro =
+    Distro { manager: None, has_shell: false, has_pip: false, has_compiler: false, ..DEBIAN };
 
 pub(super) fn to(base: &str, new: Distro) -> Change {
-    let (digest, missing_packages) = Default::default();
-    Change { base: base.into(), digest, old: DEBIAN, new, missing_packages, apart: Apart::No }
+    let (digest, missing_packages, build_packages, compiled) = Default::default();
+    let (base, same_release) = (base.into(), true);
+    Change {
+        base,
+        digest,
+        old: DEBIAN,
+        new,
+        same_release,
+        missing_packages,
+        build_packages,
+        compiled,
+        apart: Apart::No,
+    }
 }
 
 fn parse(text: &str) -> Dockerfile {

@@ -8,7 +8,7 @@ use crate::analyze::compat::{Reason, Verdict};
 use crate::analyze::startup::{Setting, compare};
 use crate::dockerfile::{Note, NoteKind};
 use crate::recommend::{
-    Candidate, EndOfLife, Family, Figures, Language, Plan, Recommendation, StageBase, Trial, Tried, Unavailable,
+    Candidate, EndOfLife, Family, Figures, Language, Patch, Plan, Recommendation, StageBase, Trial, Tried, Unavailable,
 };
 
 /// `layerscope.recommend/1`.
@@ -36,6 +36,8 @@ pub struct RecommendDocument {
     pub start: PredictedDocument,
     /// The best base on which the application works and by which something is gained; null where there is none.
     pub recommended: Option<String>,
+    /// Where that is null, the base whose change of the Dockerfile is worth a try; null where there is none.
+    pub worth_a_try: Option<String>,
     /// Images that could be the base, the best first.
     pub candidates: Vec<CandidateDocument>,
     /// Images and repositories that were to be looked at and could not be had.
@@ -133,6 +135,8 @@ pub struct CandidateDocument {
     pub start: PredictedDocument,
     /// The change of the Dockerfile as a unified diff; null without a Dockerfile, or where the layers were not read.
     pub dockerfile_patch: Option<String>,
+    /// What the verdict would be if all that the change installs does what it should, which was not tried; null without one.
+    pub verdict_with_patch: Option<String>,
     /// What the change does, and what a person has to look at.
     pub dockerfile_notes: Vec<NoteDocument>,
 }
@@ -174,6 +178,8 @@ pub struct ReasonDocument {
     pub missing: String,
     /// The nearest thing that would supply it; null where nothing is known.
     pub supplied_by: Option<String>,
+    /// Packages with it that the change of the Dockerfile installs; empty where these are not all that is missing.
+    pub patch_installs: Vec<String>,
 }
 
 /// What is gained. Negative where it is lost; null where it is not known.
@@ -212,6 +218,7 @@ pub fn recommend(found: &Recommendation, plan: Option<&Plan>, setting: &Setting)
         now: found.now.into(),
         start: (&found.start).into(),
         recommended: found.best().and_then(|best| best.names.first().cloned()),
+        worth_a_try: found.worth_a_try().filter(|_| found.best().is_none()).and_then(|one| one.names.first().cloned()),
         candidates: found.candidates.iter().map(|candidate| described(candidate, found)).collect(),
         unavailable: found.unavailable.iter().map(UnavailableDocument::from).collect(),
         tried: found.tried.as_ref().map(TriedDocument::from),
@@ -222,8 +229,9 @@ pub fn recommend(found: &Recommendation, plan: Option<&Plan>, setting: &Setting)
 fn described(candidate: &Candidate, found: &Recommendation) -> CandidateDocument {
     let now = found.now;
     let saved = compare(&found.start, &candidate.start);
-    let mut reasons: Vec<ReasonDocument> =
-        candidate.compatibility.iter().flat_map(|found| &found.reasons).map(ReasonDocument::from).collect();
+    let patch = candidate.patch.as_ref();
+    let found_reasons = candidate.compatibility.iter().flat_map(|found| &found.reasons);
+    let mut reasons: Vec<ReasonDocument> = found_reasons.map(|reason| described_reason(reason, patch)).collect();
     reasons.sort_by_key(|reason| rank(&reason.verdict));
     let less = |now: u64, then: u64| i64::try_from(i128::from(now) - i128::from(then)).unwrap_or(i64::MAX);
     let files = now.file_bytes.zip(candidate.figures.file_bytes);
@@ -245,6 +253,9 @@ fn described(candidate: &Candidate, found: &Recommendation) -> CandidateDocument
             start_error: saved.error,
         },
         start: (&candidate.start).into(),
+        verdict_with_patch: patch
+            .zip(candidate.compatibility.as_ref())
+            .map(|(patch, found)| patch.leaves(found).name().into()),
         dockerfile_patch: candidate.patch.as_ref().map(|patch| patch.diff.clone()),
         dockerfile_notes: candidate
             .patch
@@ -310,16 +321,16 @@ impl From<&Family> for FamilyDocument {
     }
 }
 
-impl From<&Reason> for ReasonDocument {
-    fn from(reason: &Reason) -> Self {
-        Self {
-            rule: reason.rule.into(),
-            verdict: reason.verdict.name().into(),
-            what: reason.what.clone(),
-            needed_by: reason.needed_by.as_ref().map(crate::model::LayerPath::display),
-            missing: reason.missing.clone(),
-            supplied_by: reason.supplied_by.clone(),
-        }
+fn described_reason(reason: &Reason, patch: Option<&Patch>) -> ReasonDocument {
+    let mended = patch.is_some_and(|patch| patch.mends(reason));
+    ReasonDocument {
+        rule: reason.rule.into(),
+        verdict: reason.verdict.name().into(),
+        what: reason.what.clone(),
+        needed_by: reason.needed_by.as_ref().map(crate::model::LayerPath::display),
+        missing: reason.missing.clone(),
+        supplied_by: reason.supplied_by.clone(),
+        patch_installs: if mended { reason.packages.clone() } else { Vec::new() },
     }
 }
 

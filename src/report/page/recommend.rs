@@ -72,7 +72,13 @@ fn bases(document: &RecommendDocument) -> Section {
     let line = match &document.recommended {
         Some(best) => Text::of(format!("→ {}", familiar(best))).toned(Tone::Good),
         None if document.candidates.is_empty() => "Nothing smaller was found that could take its place.".into(),
-        None => "None of these is known to work.".into(),
+        None => match &document.worth_a_try {
+            Some(name) => {
+                let what = "None of these is known to work as it is; worth a try with the Dockerfile's change:";
+                Text::of(format!("{what} {}", familiar(name))).toned(Tone::Warn)
+            }
+            None => "None of these is known to work.".into(),
+        },
     };
     let table = Table { columns, rows, one_line: false };
     Section { title: "Bases".into(), level: 2, lines: vec![line, setting(&document.setting)], table }
@@ -143,7 +149,8 @@ fn reasons(candidate: &CandidateDocument) -> Option<Section> {
     let columns = vec![left(""), left("rule"), left("what")];
     let row = |reason: &ReasonDocument| {
         let needed = reason.needed_by.as_ref().map(|path| format!("needed by {path}"));
-        let supplied = reason.supplied_by.as_ref().map(|supplier| format!("→ {supplier}"));
+        let installs = if reason.patch_installs.is_empty() { "" } else { ", which the Dockerfile's change installs" };
+        let supplied = reason.supplied_by.as_ref().map(|supplier| format!("→ {supplier}{installs}"));
         let lines = [Some(reason.what.clone()), needed, supplied];
         let lines: Vec<&str> = lines.iter().flatten().map(String::as_str).collect();
         let tone =
