@@ -208,7 +208,7 @@ fn what_pip_compiled_is_built_apart_where_no_compiler_is() {
     let room = Room::new("FROM py:1\nRUN pip install -r requirements.txt && make\nCMD [\"python3\"]\n");
     assert_snapshot!(room.recommend("compiled", &["--patch"]).stderr, @"
     WARN line 2: build what pip installs in a stage on the old base; not done here: line 2 does more than install
-    WARN line 2: pip compiles made, old, and the new base has no compiler: the build fails
+    WARN line 2: pip compiles made, old, and the new base has no compiler: the build fails, or does without
     ");
 }
 
@@ -222,7 +222,7 @@ fn without_the_image_a_person_has_to_look_at_what_pip_compiles() {
     assert_snapshot!(printed.stderr, @"
     WARN no slimmer base is known to work; this is the change to oci:[DIR]/oci-rLH7FN:py:1-slim: try it
     WARN undecided: what building it brings is not known: pip install x
-    WARN line 2: the new base has no compiler: the build fails if pip has to compile a package; the built image tells
+    WARN line 2: the new base has no compiler: a package that pip has to compile fails, or does without; the built image tells
     ");
     assert!(printed.ok().contains("+FROM py:1-slim"));
     let told = room.sandbox.fails(args.iter().chain(&["--write"]));

@@ -75,7 +75,7 @@ fn compiler(facts: &Facts<'_>, old: &World<'_>, new: &World<'_>) -> Vec<Problem>
     if !facts.application.built || !has(old) || has(new) {
         return Vec::new();
     }
-    let what = "a rebuild in one stage fails, unless it installs a compiler: pip compiles packages";
+    let what = "a rebuild in one stage fails, or does without, unless it installs a compiler: pip compiles packages";
     let problem = |name: String| Problem::new(Verdict::Works, "rebuild-compiler", what).missing(name);
     let compiled = compiled(facts.old.tree, facts.application.base_layers).into_iter();
     compiled.map(|name| problem(name).hint(APART.to_owned())).collect()

@@ -211,10 +211,13 @@ impl Draft<'_> {
         match &self.change.compiled {
             Some(names) if !names.is_empty() => {
                 let names = names.join(", ");
-                self.look(line, format!("pip compiles {names}, and the new base has no compiler: the build fails"));
+                self.look(
+                    line,
+                    format!("pip compiles {names}, and the new base has no compiler: the build fails, or does without"),
+                );
             }
             None if self.change.old.has_compiler => {
-                let what = "the new base has no compiler: the build fails if pip has to compile a package; the built image tells";
+                let what = "the new base has no compiler: a package that pip has to compile fails, or does without; the built image tells";
                 self.look(line, what.into());
             }
             _ => {}
