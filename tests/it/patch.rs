@@ -106,6 +106,11 @@ impl Room {
         (document, slim)
     }
 
+    /// What a run said on standard error, without the name of this layout.
+    fn said(&self, run: &Output) -> String {
+        run.stderr.replace(&self.sandbox.filter(&self.layout), "[LAYOUT]")
+    }
+
     fn dockerfile(&self) -> String {
         std::fs::read_to_string(self.sandbox.path("Dockerfile")).unwrap()
     }
@@ -123,8 +128,8 @@ fn a_library_that_a_package_has_is_installed_and_the_verdict_stays() {
     assert_eq!(reason["patch_installs"], serde_json::json!(["libextra1"]));
 
     let printed = room.recommend("linked", &["--patch"]);
-    assert_snapshot!(printed.stderr, @"
-    WARN no slimmer base is known to work; this is the change to oci:[DIR]/oci-yIJ8Te:py:1-slim: try it
+    assert_snapshot!(room.said(&printed), @"
+    WARN no slimmer base is known to work; this is the change to [LAYOUT]:py:1-slim: try it
     WARN breaks: the library libextra.so.1 is not there; the change installs libextra1
     ");
     assert_snapshot!(printed.ok(), @r#"
@@ -185,7 +190,7 @@ fn what_pip_compiled_is_built_apart_where_no_compiler_is() {
     let remark = slim["reasons"].as_array().unwrap().iter().find(|one| one["rule"] == "rebuild-compiler").unwrap();
     assert_eq!(remark["missing"], "made, old");
     let printed = room.recommend("compiled", &["--patch"]);
-    assert_snapshot!(printed.stderr, @"");
+    assert_snapshot!(room.said(&printed), @"");
     assert_snapshot!(printed.ok(), @r#"
     --- a/Dockerfile
     +++ b/Dockerfile
@@ -219,8 +224,8 @@ fn without_the_image_a_person_has_to_look_at_what_pip_compiles() {
     room.sandbox.write("Dockerfile", from);
     let args = ["recommend", "--offline", "--dockerfile", "Dockerfile"];
     let printed = room.sandbox.layerscope(args.iter().chain(&["--patch"])).run();
-    assert_snapshot!(printed.stderr, @"
-    WARN no slimmer base is known to work; this is the change to oci:[DIR]/oci-rLH7FN:py:1-slim: try it
+    assert_snapshot!(room.said(&printed), @"
+    WARN no slimmer base is known to work; this is the change to [LAYOUT]:py:1-slim: try it
     WARN undecided: what building it brings is not known: pip install x
     WARN line 2: the new base has no compiler: a package that pip has to compile fails, or does without; the built image tells
     ");

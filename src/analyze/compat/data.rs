@@ -65,7 +65,7 @@ fn variables(facts: &Facts<'_>) -> Vec<Problem> {
     });
     gone.map(|(name, path)| {
         let what = format!("{name} names certificates that are not there");
-        Problem::new(Verdict::Breaks, "certificates", what).missing(path.display()).in_package(Some("ca-certificates"))
+        Problem::new(Verdict::Breaks, "certificates", what).missing(path.display()).in_the_package("ca-certificates")
     })
     .collect()
 }
@@ -81,7 +81,7 @@ fn certificates(facts: &Facts<'_>) -> Option<Problem> {
     let (verdict, why) = need_of_certificates(facts);
     let what = format!("the old base has certificates of authorities, this one has none: {why}");
     let missing = "CA certificates";
-    Some(Problem::new(verdict, "certificates", what).missing(missing).in_package(Some("ca-certificates")))
+    Some(Problem::new(verdict, "certificates", what).missing(missing).in_the_package("ca-certificates"))
 }
 
 /// How surely the application misses them.
@@ -141,7 +141,7 @@ fn zones(facts: &Facts<'_>) -> Option<Problem> {
         (Verdict::Works, "local time is UTC, and named time zones are not found".into())
     };
     let what = format!("the old base has time zones, this one has none: {why}");
-    Some(Problem::new(verdict, "time-zones", what).missing(zones.display()).in_package(Some("tzdata")))
+    Some(Problem::new(verdict, "time-zones", what).missing(zones.display()).in_the_package("tzdata"))
 }
 
 /// A locale that the settings name. C, POSIX and C.UTF-8 need no files of their own.

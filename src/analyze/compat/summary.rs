@@ -56,6 +56,11 @@ impl Problem {
         Self { package: Some(package.to_owned()), ..self }.hint(hint)
     }
 
+    /// A package has it that is called so by all distributions.
+    pub(super) fn in_the_package(self, package: &str) -> Self {
+        Self { package: Some(package.to_owned()), ..self }.hint(format!("the package {package}"))
+    }
+
     /// Whether another is the same one, in another tree.
     fn key(&self) -> (&'static str, Option<&LayerPath>, &str) {
         (self.rule, self.needed_by.as_ref(), &self.missing)

@@ -334,4 +334,6 @@ fn shell_run(step: &Step) -> Option<(Range<usize>, &[Flag])> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
