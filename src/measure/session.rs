@@ -104,10 +104,11 @@ pub fn measure(
     Ok(all)
 }
 
-struct Session<'a> {
-    runtime: &'a mut dyn Runtime,
-    machine: &'a dyn Machine,
-    stop: &'a Stop,
+/// An engine that works, on a machine, until someone wants it to end.
+pub(super) struct Session<'a> {
+    pub(super) runtime: &'a mut dyn Runtime,
+    pub(super) machine: &'a dyn Machine,
+    pub(super) stop: &'a Stop,
 }
 
 impl Session<'_> {
@@ -143,13 +144,39 @@ impl Session<'_> {
     /// When the container was ready.
     fn until_ready(&self, container: &mut dyn Container, target: &Target, begin: f64) -> Result<f64, MeasureError> {
         let (image, ready) = (target.name.clone(), target.ready.describe());
-        match wait(container, self.machine, &target.ready, begin + PATIENCE, self.stop)? {
+        match self.wait(container, &target.ready, begin + PATIENCE)? {
             Waited::Ready => Ok(self.machine.now()),
             Waited::Ended => {
                 let said = super::process::tail(&container.output());
                 Err(MeasureError::Ended { image, ready, said })
             }
             Waited::Late => Err(MeasureError::NeverReady { image, ready, seconds: PATIENCE as u64 }),
+        }
+    }
+
+    /// Waits until a container is ready, until it ends, or until a time on the machine's clock.
+    pub(super) fn wait(
+        &self,
+        container: &mut dyn Container,
+        ready: &Ready,
+        until: f64,
+    ) -> Result<Waited, MeasureError> {
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(MeasureError::Interrupted);
+            }
+            // Asked first: what was written by then is read afterwards.
+            let ended = container.ended();
+            if is_ready(container, ready, ended)? {
+                return Ok(Waited::Ready);
+            }
+            if ended {
+                return Ok(Waited::Ended);
+            }
+            if self.machine.now() > until {
+                return Ok(Waited::Late);
+            }
+            self.machine.pause(LOOK);
         }
     }
 }
@@ -162,33 +189,6 @@ pub(super) enum Waited {
     Ended,
     /// It was not met in time.
     Late,
-}
-
-/// Waits until a container is ready, until it ends, or until a time on the machine's clock.
-pub(super) fn wait(
-    container: &mut dyn Container,
-    machine: &dyn Machine,
-    ready: &Ready,
-    until: f64,
-    stop: &Stop,
-) -> Result<Waited, MeasureError> {
-    loop {
-        if stop.load(Ordering::Relaxed) {
-            return Err(MeasureError::Interrupted);
-        }
-        // Asked first: what was written by then is read afterwards.
-        let ended = container.ended();
-        if is_ready(container, ready, ended)? {
-            return Ok(Waited::Ready);
-        }
-        if ended {
-            return Ok(Waited::Ended);
-        }
-        if machine.now() > until {
-            return Ok(Waited::Late);
-        }
-        machine.pause(LOOK);
-    }
 }
 
 fn is_ready(container: &mut dyn Container, ready: &Ready, ended: bool) -> Result<bool, MeasureError> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::process::tail;
-use super::session::{PATIENCE, Waited, wait};
+use super::session::{PATIENCE, Session, Waited};
 use super::{Machine, MeasureError, Ready, Runtime, Stop};
 
 /// What runs for so many seconds and says nothing of when it is ready, runs.
@@ -64,10 +64,12 @@ impl Trial {
         Self { ready: if command.is_empty() { ready } else { Ready::Exit }, command }
     }
 
-    /// From now on, whatever says nothing of when it is ready is waited for until it ends.
-    pub fn to_its_end(&mut self) {
-        if matches!(self.ready, Ready::FirstOutput) {
-            self.ready = Ready::Exit;
+    /// The same for what should do as another did: where that one ended by itself, it has all the time it needs to end.
+    #[must_use]
+    pub fn beside(self, other: &Outcome) -> Self {
+        match (&self.ready, other) {
+            (Ready::FirstOutput, Outcome::Ended { .. }) => Self { ready: Ready::Exit, ..self },
+            _ => self,
         }
     }
 
@@ -79,52 +81,39 @@ impl Trial {
         machine: &dyn Machine,
         stop: &Stop,
     ) -> Result<Outcome, MeasureError> {
-        let outcome = runtime.pull(image).and_then(|()| self.run_pulled(image, runtime, machine, stop));
-        runtime.empty();
+        let mut session = Session { runtime, machine, stop };
+        let outcome = session.runtime.pull(image).and_then(|()| self.run_pulled(image, &mut session));
+        session.runtime.empty();
         outcome
     }
 
-    fn run_pulled(
-        &self,
-        image: &str,
-        runtime: &mut dyn Runtime,
-        machine: &dyn Machine,
-        stop: &Stop,
-    ) -> Result<Outcome, MeasureError> {
-        let name = match runtime.create(image, &self.ready, &self.command) {
+    fn run_pulled(&self, image: &str, session: &mut Session<'_>) -> Result<Outcome, MeasureError> {
+        let name = match session.runtime.create(image, &self.ready, &self.command) {
             Ok(name) => name,
             Err(MeasureError::Failed { said, .. }) => return Ok(Outcome::Refused(said)),
             Err(error) => return Err(error),
         };
-        let outcome = self.run_made(&name, runtime, machine, stop);
-        runtime.remove(&name);
+        let outcome = self.run_made(&name, session);
+        session.runtime.remove(&name);
         outcome
     }
 
-    fn run_made(
-        &self,
-        name: &str,
-        runtime: &mut dyn Runtime,
-        machine: &dyn Machine,
-        stop: &Stop,
-    ) -> Result<Outcome, MeasureError> {
+    fn run_made(&self, name: &str, session: &mut Session<'_>) -> Result<Outcome, MeasureError> {
         let (ready, patience) = match self.ready {
             Ready::FirstOutput => (&Ready::Exit, SETTLED),
             _ => (&self.ready, PATIENCE),
         };
-        let mut container = runtime.start(name)?;
-        let waited = wait(&mut *container, machine, ready, machine.now() + patience, stop)?;
+        let mut container = session.runtime.start(name)?;
+        let waited = session.wait(&mut *container, ready, session.machine.now() + patience)?;
+        let seconds = patience as u64;
+        let mut said = || tail(&container.output());
         Ok(match (waited, &self.ready) {
             (Waited::Ended, _) | (Waited::Ready, Ready::Exit | Ready::FirstOutput) => {
-                Outcome::Ended { said: tail(&container.output()), status: container.status() }
+                Outcome::Ended { said: said(), status: container.status() }
             }
             (Waited::Ready, ready) => Outcome::Ready(ready.describe()),
-            (Waited::Late, Ready::FirstOutput) => Outcome::Runs(patience as u64),
-            (Waited::Late, ready) => Outcome::NeverReady {
-                ready: ready.describe(),
-                seconds: patience as u64,
-                said: tail(&container.output()),
-            },
+            (Waited::Late, Ready::FirstOutput) => Outcome::Runs(seconds),
+            (Waited::Late, ready) => Outcome::NeverReady { ready: ready.describe(), seconds, said: said() },
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Candidate, Recommendation};
 use crate::analyze::compat::Verdict;
-use crate::measure::{MeasureError, Outcome, Ready};
+use crate::measure::{self, MeasureError, Outcome, Ready};
 use crate::rewrite::{LayoutWriter, RewriteError, Stack, copy};
 
 /// The name of the image as it is, in the layout that is written.
@@ -53,15 +53,16 @@ impl Recommendation {
     pub fn try_all(
         &mut self,
         engine: &'static str,
-        command: &[String],
-        run: &mut dyn FnMut(&str) -> Result<Outcome, MeasureError>,
+        trial: measure::Trial,
+        run: &mut dyn FnMut(&str, &measure::Trial) -> Result<Outcome, MeasureError>,
     ) -> Result<(), MeasureError> {
-        let now = run(NOW)?;
+        let now = run(NOW, &trial)?;
+        let trial = trial.beside(&now);
         for (at, candidate) in self.candidates.iter_mut().enumerate().filter(|(_, candidate)| candidate.is_tried()) {
-            let outcome = run(&name(at))?;
+            let outcome = run(&name(at), &trial)?;
             candidate.trial = Some(Trial { verdict: judged(&now, &outcome), outcome });
         }
-        self.tried = Some(Tried { engine, command: command.to_vec(), now });
+        self.tried = Some(Tried { engine, command: trial.command, now });
         self.sort();
         Ok(())
     }

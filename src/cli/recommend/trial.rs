@@ -16,15 +16,9 @@ pub(super) fn run(found: &mut Recommendation, args: &TrialArgs) -> anyhow::Resul
     layout.finish()?;
     let (address, _) = served(folder)?;
     let ready = args.ready.clone().unwrap_or_else(|| found.ready());
-    let mut trial = Trial::new(ready, args.command.clone());
+    let trial = Trial::new(ready, args.command.clone());
     let host = Host::new();
-    let mut run = |name: &str| {
-        let outcome = trial.run(&format!("{address}/trial:{name}"), &mut *own.runtime, &host, &own.stop)?;
-        // What ends as it is has all the time it needs to end on another base.
-        if outcome.has_ended() {
-            trial.to_its_end();
-        }
-        Ok(outcome)
-    };
-    Ok(found.try_all(engine.name(), &args.command, &mut run)?)
+    let mut run =
+        |name: &str, trial: &Trial| trial.run(&format!("{address}/trial:{name}"), &mut *own.runtime, &host, &own.stop);
+    Ok(found.try_all(engine.name(), trial, &mut run)?)
 }
