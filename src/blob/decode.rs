@@ -29,6 +29,15 @@ impl Compression {
         }
     }
 
+    /// The media type of a layer that is compressed so (OCI image-spec, layer.md).
+    pub fn layer_type(self) -> &'static str {
+        match self {
+            Self::None => "application/vnd.oci.image.layer.v1.tar",
+            Self::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
+            Self::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
+        }
+    }
+
     /// The decoder; bytes that follow the compressed data are an error, as they are to the engines.
     pub(crate) fn decoder<'r>(self, blob: impl BufRead + 'r) -> io::Result<Box<dyn Read + 'r>> {
         Ok(match self {

@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256, Sha512};
 use tempfile::NamedTempFile;
 
 use super::RewriteError;
+use crate::blob::Compression;
 use crate::model::{Descriptor, Digest};
 use crate::scan::ScanError;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// Where a layout keeps an image's name (image-spec annotations.md).
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
@@ -43,24 +43,23 @@ impl LayoutWriter {
         Ok(Draft { blobs: self.dir.join("blobs/sha256"), to: Hashing::new(file), first: Vec::new() })
     }
 
-    /// Copies the blob of a layer, unless it is there; the digest that came, where it is not the one that was expected.
+    /// Copies the blob of an image's layer, unless it is there. It must have the digest that is expected.
     pub fn layer(
         &mut self,
-        expected: &Digest,
+        reference: &str,
+        expected: Digest,
         from: impl FnOnce() -> Result<Box<dyn Read + Send>, ScanError>,
-    ) -> Result<Result<Descriptor, Digest>, RewriteError> {
-        if let Some(copied) = self.copied.get(expected) {
-            return Ok(Ok(copied.clone()));
+    ) -> Result<Descriptor, RewriteError> {
+        if let Some(copied) = self.copied.get(&expected) {
+            return Ok(copied.clone());
         }
-        let mut draft = Checked { to: self.draft()?, sha512: matches!(expected, Digest::Sha512(_)).then(Sha512::new) };
-        io::copy(&mut from()?, &mut draft).map_err(failed(&self.dir))?;
-        let found = draft.digest();
-        if found != *expected {
-            return Ok(Err(found));
+        let (draft, found) = self.draft()?.filled(from()?, &expected).map_err(failed(&self.dir))?;
+        if found != expected {
+            return Err(RewriteError::Changed { reference: reference.into(), expected, found });
         }
-        let descriptor = draft.to.keep()?;
-        self.copied.insert(*expected, descriptor.clone());
-        Ok(Ok(descriptor))
+        let descriptor = draft.keep()?;
+        self.copied.insert(expected, descriptor.clone());
+        Ok(descriptor)
     }
 
     /// Adds an image of layers that are there.
@@ -101,8 +100,16 @@ pub struct Draft {
 }
 
 impl Draft {
-    fn digest(&self) -> Digest {
-        self.to.digest()
+    /// Takes all that comes; its digest by the algorithm that `like` has.
+    fn filled(mut self, mut from: impl Read, like: &Digest) -> io::Result<(Self, Digest)> {
+        if let Digest::Sha256(_) = like {
+            io::copy(&mut from, &mut self)?;
+            let digest = self.to.digest();
+            return Ok((self, digest));
+        }
+        let mut both = Hashing::<_, Sha512>::new(self);
+        io::copy(&mut from, &mut both)?;
+        Ok((both.to, Digest::Sha512(both.hash.finalize().into())))
     }
 
     /// Gives it its name. It is described as a layer, compressed as its first bytes say.
@@ -110,13 +117,9 @@ impl Draft {
         let (digest, size) = (self.to.digest(), self.to.bytes);
         let path = self.blobs.join(digest.hex());
         self.to.to.persist(&path).map_err(|error| failed(&path)(error.error))?;
-        let compressed = match self.first.as_slice() {
-            [0x1f, 0x8b, ..] => "+gzip",
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => "+zstd",
-            _ => "",
-        };
+        let media_type = Compression::of(&self.first).layer_type().to_owned();
         let (urls, annotations) = Default::default();
-        Ok(Descriptor { media_type: format!("{LAYER}{compressed}"), digest, size, urls, annotations, platform: None })
+        Ok(Descriptor { media_type, digest, size, urls, annotations, platform: None })
     }
 }
 
@@ -132,48 +135,25 @@ impl Write for Draft {
     }
 }
 
-/// A blob of which it has to be known, too, whether it has a digest of the other algorithm.
-struct Checked {
-    to: Draft,
-    sha512: Option<Sha512>,
-}
-
-impl Checked {
-    fn digest(&self) -> Digest {
-        let other = self.sha512.as_ref().map(|hash| Digest::Sha512(hash.clone().finalize().into()));
-        other.unwrap_or_else(|| self.to.digest())
-    }
-}
-
-impl Write for Checked {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.to.write(bytes)?;
-        self.sha512.iter_mut().for_each(|hash| hash.update(&bytes[..n]));
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-}
-
 /// Counts and hashes what goes through.
 #[derive(Debug)]
-pub struct Hashing<W> {
+pub struct Hashing<W, A = Sha256> {
     to: W,
-    hash: Sha256,
+    hash: A,
     bytes: u64,
 }
 
 impl<W> Hashing<W> {
-    /// Before anything went through.
-    pub fn new(to: W) -> Self {
-        Self { to, hash: Sha256::new(), bytes: 0 }
-    }
-
     /// The digest of what went through so far.
     pub fn digest(&self) -> Digest {
         Digest::Sha256(self.hash.clone().finalize().into())
+    }
+}
+
+impl<W, A: sha2::Digest> Hashing<W, A> {
+    /// Before anything went through.
+    pub fn new(to: W) -> Self {
+        Self { to, hash: A::new(), bytes: 0 }
     }
 
     /// How much went through so far.
@@ -187,7 +167,7 @@ impl<W> Hashing<W> {
     }
 }
 
-impl<W: Write> Write for Hashing<W> {
+impl<W: Write, A: sha2::Digest> Write for Hashing<W, A> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.to.write(bytes)?;
         self.hash.update(&bytes[..n]);
@@ -204,4 +184,44 @@ impl<W: Write> Write for Hashing<W> {
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> RewriteError {
     let path = path.display().to_string();
     move |source| RewriteError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of copying bytes as a layer that is said to have a digest.
+    fn copied(bytes: &'static [u8], expected: Digest) -> Result<Descriptor, RewriteError> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = LayoutWriter::create(dir.path()).unwrap();
+        let copied = writer.layer("image", expected, || Ok(Box::new(bytes)));
+        let left =
+            fs::read_dir(dir.path()).unwrap().count() + fs::read_dir(dir.path().join("blobs/sha256")).unwrap().count();
+        assert_eq!(left, 1 + usize::from(copied.is_ok()), "nothing is left of what was refused");
+        copied
+    }
+
+    fn sha256(bytes: &[u8]) -> Digest {
+        Digest::Sha256(Sha256::digest(bytes).into())
+    }
+
+    #[test]
+    fn a_layer_keeps_its_bytes_and_is_described_by_them() {
+        let skippable = b"\x50\x2a\x4d\x18\0\0\0\0\x28\xb5\x2f\xfd";
+        for (bytes, compressed) in [(&b"\x1f\x8b\x08"[..], "+gzip"), (skippable, "+zstd"), (b"usr/", "")] {
+            let copied = copied(bytes, sha256(bytes)).unwrap();
+            assert_eq!(copied.media_type, format!("application/vnd.oci.image.layer.v1.tar{compressed}"));
+            assert_eq!((copied.digest, copied.size), (sha256(bytes), bytes.len() as u64));
+        }
+    }
+
+    #[test]
+    fn a_digest_of_either_algorithm_is_held_against_what_comes() {
+        let sha512 = |bytes: &[u8]| Digest::Sha512(Sha512::digest(bytes).into());
+        assert_eq!(copied(b"layer", sha512(b"layer")).unwrap().digest, sha256(b"layer"));
+        for expected in [sha256(b"other"), sha512(b"other")] {
+            let error = copied(b"layer", expected).unwrap_err();
+            assert!(matches!(error, RewriteError::Changed { expected: named, .. } if named == expected), "{error}");
+        }
+    }
 }

@@ -40,15 +40,9 @@ fn diff_ids(image: &Scanned, from: usize) -> impl Iterator<Item = &DiffId> {
 
 /// Copies layers from one on. What is read must be what was scanned.
 fn layers(image: &Scanned, from: usize, to: &mut LayoutWriter) -> Result<Vec<Descriptor>, RewriteError> {
+    let reference = &image.image.manifest.reference;
     let layers = image.image.layers.iter().enumerate().skip(from);
-    layers
-        .map(|(at, layer)| {
-            to.layer(&layer.digest, || image.blob(at))?.map_err(|found| {
-                let reference = image.image.manifest.reference.clone();
-                RewriteError::Changed { reference, expected: layer.digest, found }
-            })
-        })
-        .collect()
+    layers.map(|(at, layer)| to.layer(reference, layer.digest, || image.blob(at))).collect()
 }
 
 /// A config document, without history: nothing of it is needed to run.

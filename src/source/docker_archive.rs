@@ -207,12 +207,7 @@ impl DockerArchive {
             (_, Some(digest)) if name.starts_with("blobs/sha256/") => digest,
             _ => sha256(part).map_err(failed)?,
         };
-        let suffix = match compression {
-            Compression::None => "",
-            Compression::Gzip => "+gzip",
-            Compression::Zstd => "+zstd",
-        };
-        let media_type = format!("application/vnd.oci.image.layer.v1.tar{suffix}");
+        let media_type = compression.layer_type().to_owned();
         let (urls, annotations, platform) = Default::default();
         let descriptor = Descriptor { media_type, digest, size, urls, annotations, platform };
         Ok(StoredLayer { descriptor, member: name.to_owned() })
