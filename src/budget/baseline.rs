@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use super::amount::Amount;
 use super::contents::own_packages;
 use super::document::Listed;
 use super::outcome::Evidence;
@@ -94,16 +93,8 @@ impl<'b> Baseline<'b> {
     }
 
     /// What an image has more, of what counts.
-    pub fn growth_of(&self, budget: &Budget, subject: Subject<'_>, base: Option<&Base>) -> Result<Growth, String> {
-        Ok(self.growth(budget, &Scope::of(subject, budget, base)?))
-    }
-
     pub(super) fn growth(&self, budget: &Budget, scope: &Scope<'_>) -> Growth {
-        let now = |figure| match scope.figure(figure) {
-            Amount::Bytes(bytes) => bytes,
-            _ => 0,
-        };
-        let with = |was: Result<u64, String>, figure| was.map(|was| (was, now(figure)));
+        let with = |was: Result<u64, String>, figure| was.map(|was| (was, scope.bytes(figure)));
         let mut packages = package_changes(&self.packages(), &own_packages(scope));
         packages.retain(|package| package.b.is_some());
         Growth {
@@ -121,10 +112,7 @@ impl<'b> Baseline<'b> {
         let told = |reason: String| format!("of the baseline, {reason}");
         match &self.kept {
             Kept::Document(listed) => listed.size(budget, figure).map_err(told),
-            Kept::Image(subject, base) => match Scope::of(*subject, budget, *base).map_err(told)?.figure(figure) {
-                Amount::Bytes(bytes) => Ok(bytes),
-                _ => Ok(0),
-            },
+            Kept::Image(subject, base) => Ok(Scope::of(*subject, budget, *base).map_err(told)?.bytes(figure)),
         }
     }
 

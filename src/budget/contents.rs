@@ -80,12 +80,12 @@ pub(super) fn added(rule: &Rule, growth: &Growth, limit: u64, except: &Names) ->
 }
 
 /// What `inspect` would mend.
-pub(super) fn findings(rule: &Rule, scope: &Scope<'_>, limit: u64, wanted: impl Fn(&Finding) -> bool) -> Outcome {
-    let found = in_scope(scope).into_iter().filter(|finding| wanted(finding)).map(|finding| {
+pub(super) fn findings(rule: &Rule, all: &[Finding], limit: u64, wanted: impl Fn(&Finding) -> bool) -> Outcome {
+    let found = all.iter().filter(|finding| wanted(finding)).map(|finding| {
         let told = finding.path.is_some() || finding.layer.is_some();
         let what = if told { finding.rule.into() } else { format!("{}: {}", finding.rule, finding.message) };
         let evidence = Evidence::of(what);
-        Evidence { path: finding.path, layer: finding.layer, bytes: Some(finding.bytes), ..evidence }
+        Evidence { path: finding.path.clone(), layer: finding.layer, bytes: Some(finding.bytes), ..evidence }
     });
     counted(rule, found.collect(), limit, |n| {
         let noun = if n == 1 { "finding" } else { "findings" };

@@ -55,7 +55,7 @@ pub fn init(subject: Subject<'_>) -> String {
          # exclude = [\"*.pyc\"]             # files that do not count\n\
          # baseline = \"example.com/app:1\"  # what growth is measured against\n\n[rules]\n"
     );
-    let files = bytes(&scope, Figure::Files);
+    let files = scope.bytes(Figure::Files);
     let least = (files as f64 * LEAST_LOST) as u64;
     let sizes = [
         ("stored-size", Figure::Stored, 0, "what a pull downloads"),
@@ -65,7 +65,7 @@ pub fn init(subject: Subject<'_>) -> String {
         ("duplicate-size", Figure::Duplicates, least, "further copies of visible files"),
     ];
     for (rule, figure, least, what) in sizes {
-        let today = bytes(&scope, figure);
+        let today = scope.bytes(figure);
         let limit = roomy(((today as f64 * ROOM) as u64).max(least));
         line(&mut text, &format!("{rule} = {limit:?}"), &format!("today {}: {what}", model::bytes(today)));
     }
@@ -89,13 +89,6 @@ pub fn init(subject: Subject<'_>) -> String {
 
 fn line(text: &mut String, rule: &str, comment: &str) {
     writeln!(text, "{rule:<28} # {comment}").ok();
-}
-
-fn bytes(scope: &Scope<'_>, figure: Figure) -> u64 {
-    match scope.figure(figure) {
-        Amount::Bytes(bytes) => bytes,
-        _ => 0,
-    }
 }
 
 /// Rounded up to two digits, as people write sizes.

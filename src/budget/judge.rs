@@ -9,8 +9,9 @@ use super::outcome::{Evidence, Outcome};
 use super::rule::{Budget, DiveFigure, Figure, Grows, Limit, Rule};
 use super::scope::Scope;
 use super::{contents, settings};
+use crate::analyze::finding::Finding;
 use crate::analyze::startup::{Engine, LayerCost, Profile, Setting, predict};
-use crate::analyze::{Base, Subject, dive};
+use crate::analyze::{Base, Dive, Subject, dive};
 use crate::model;
 
 /// What is known of an image.
@@ -25,19 +26,33 @@ pub struct Facts<'f> {
     pub baseline: Option<&'f Baseline<'f>>,
 }
 
-/// Holds an image to a budget: an outcome for every rule, in its order.
-pub fn check(budget: &Budget, facts: &Facts<'_>) -> Vec<Outcome> {
+/// What came of holding an image to a budget.
+pub struct Judged {
+    /// An outcome for every rule, in its order.
+    pub outcomes: Vec<Outcome>,
+    /// What grew, where there is a baseline and it can be told what counts.
+    pub growth: Option<Growth>,
+    /// The findings about what counts; all, where it can't be told what that is.
+    pub findings: Vec<Finding>,
+}
+
+/// Holds an image to a budget.
+pub fn check(budget: &Budget, facts: &Facts<'_>) -> Judged {
     let scope = Scope::of(facts.subject, budget, facts.base);
-    let judge = Judge { budget, facts, scope, growth: OnceCell::new() };
-    budget.rules.iter().map(|rule| judge.rule(rule)).collect()
+    let growth = facts.baseline.zip(scope.as_ref().ok()).map(|(baseline, scope)| baseline.growth(budget, scope));
+    let findings = contents::in_scope(scope.as_ref().unwrap_or(&Scope::whole(facts.subject)));
+    let judge = Judge { facts, scope, growth: growth.as_ref(), findings: &findings, dive: OnceCell::new() };
+    let outcomes = budget.rules.iter().map(|rule| judge.rule(rule)).collect();
+    Judged { outcomes, growth, findings }
 }
 
 struct Judge<'j> {
-    budget: &'j Budget,
     facts: &'j Facts<'j>,
     scope: Result<Scope<'j>, String>,
+    growth: Option<&'j Growth>,
+    findings: &'j [Finding],
     /// Worked out when the first rule asks.
-    growth: OnceCell<Growth>,
+    dive: OnceCell<Dive>,
 }
 
 impl Judge<'_> {
@@ -48,7 +63,10 @@ impl Judge<'_> {
             Limit::Base { allowed, current } => settings::base(rule, facts, allowed.as_ref(), *current),
             Limit::Labels(labels) => settings::labels(rule, labels, &config.labels),
             Limit::User(allowed) => settings::user(rule, allowed, &config.user),
-            Limit::Dive(figure, limit) => dives(rule, facts.subject, *figure, *limit),
+            Limit::Dive(figure, limit) => {
+                let dive = self.dive.get_or_init(|| dive(facts.subject.tree));
+                dives(rule, dive, facts.subject, *figure, *limit)
+            }
             Limit::Disabled => Outcome::pass(rule, None, "the rule is disabled"),
             _ => match &self.scope {
                 Ok(scope) => self.scoped(rule, scope),
@@ -61,29 +79,29 @@ impl Judge<'_> {
     fn scoped(&self, rule: &Rule, scope: &Scope<'_>) -> Outcome {
         match &rule.limit {
             Limit::Figure(figure, limit) => figure_of(rule, scope, *figure, limit),
-            Limit::Growth { of, limit, floor } => {
-                self.compared(rule, scope, |growth| grows(rule, growth, *of, limit, *floor))
-            }
-            Limit::NewFile(limit) => self.compared(rule, scope, |growth| new_file(rule, growth, *limit)),
+            Limit::Growth { of, limit, floor } => self.compared(rule, |growth| grows(rule, growth, *of, limit, *floor)),
+            Limit::NewFile(limit) => self.compared(rule, |growth| new_file(rule, growth, *limit)),
             Limit::Added { limit, except } => {
-                self.compared(rule, scope, |growth| contents::added(rule, growth, *limit, except))
+                self.compared(rule, |growth| contents::added(rule, growth, *limit, except))
             }
             Limit::Paths { paths, written, limit } => contents::paths(rule, scope, paths, written, *limit),
             Limit::Forbidden { paths, .. } => contents::forbidden(rule, scope, paths),
             Limit::Packages { packages } => contents::packages(rule, scope, packages),
-            Limit::Findings { limit, ids, except, at_least } => contents::findings(rule, scope, *limit, |finding| {
-                let named = ids.is_empty() || ids.iter().any(|id| id == finding.rule);
-                named && !except.iter().any(|id| id == finding.rule) && finding.severity <= *at_least
-            }),
+            Limit::Findings { limit, ids, except, at_least } => {
+                contents::findings(rule, self.findings, *limit, |finding| {
+                    let named = ids.is_empty() || ids.iter().any(|id| id == finding.rule);
+                    named && !except.iter().any(|id| id == finding.rule) && finding.severity <= *at_least
+                })
+            }
             Limit::Start { limit, profile, engine } => start(rule, scope, *limit, profile, *engine),
             _ => Outcome::undecided(rule, "no rule of this kind counts layers"),
         }
     }
 
     /// Rules that need something to compare with.
-    fn compared(&self, rule: &Rule, scope: &Scope<'_>, judge: impl FnOnce(&Growth) -> Outcome) -> Outcome {
-        match self.facts.baseline {
-            Some(baseline) => judge(self.growth.get_or_init(|| baseline.growth(self.budget, scope))),
+    fn compared(&self, rule: &Rule, judge: impl FnOnce(&Growth) -> Outcome) -> Outcome {
+        match self.growth {
+            Some(growth) => judge(growth),
             None => Outcome::undecided(
                 rule,
                 "there is nothing to compare with: give --baseline, or `baseline` in the budget",
@@ -187,8 +205,7 @@ fn start(rule: &Rule, scope: &Scope<'_>, limit: f64, profile: &Profile, engine: 
 }
 
 /// dive's rules, by dive's figures (dive 0.13, `ci/rules.go`: what is equal passes).
-fn dives(rule: &Rule, subject: Subject<'_>, figure: DiveFigure, limit: f64) -> Outcome {
-    let dive = dive(subject.tree);
+fn dives(rule: &Rule, dive: &Dive, subject: Subject<'_>, figure: DiveFigure, limit: f64) -> Outcome {
     let (actual, value) = match figure {
         DiveFigure::Efficiency => (Amount::Fraction(dive.efficiency), dive.efficiency),
         DiveFigure::WastedBytes => (Amount::Bytes(dive.inefficient_bytes), dive.inefficient_bytes as f64),

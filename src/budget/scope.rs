@@ -78,6 +78,14 @@ impl<'s> Scope<'s> {
         }
     }
 
+    /// A figure in bytes.
+    pub(super) fn bytes(&self, figure: Figure) -> u64 {
+        match self.figure(figure) {
+            Amount::Bytes(bytes) => bytes,
+            _ => 0,
+        }
+    }
+
     /// What makes a figure what it is, the most of it first.
     pub(super) fn evidence(&self, figure: Figure, limit: &Amount) -> Vec<Evidence> {
         match figure {

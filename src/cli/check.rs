@@ -58,22 +58,19 @@ pub(super) fn run(args: &CheckArgs, global: &GlobalArgs) -> anyhow::Result<Verdi
             current: bases.current,
             baseline: baseline.as_ref(),
         };
-        let outcomes = budget::check(&budget, &facts);
-        let growth = baseline.as_ref().and_then(|it| it.growth_of(&budget, facts.subject, facts.base).ok());
+        let judged = budget::check(&budget, &facts);
         let origin = dockerfile
             .as_ref()
             .map(|(name, dockerfile, stage)| (name.as_str(), Origin::of(dockerfile, *stage, &image.image)));
         let checked = Checked {
             subject: facts.subject,
             budget: &budget,
-            outcomes: &outcomes,
-            growth: growth.as_ref(),
+            judged: &judged,
             base: facts.base,
             origin: origin.as_ref().map(|(name, origin)| (*name, origin)),
-            findings: budget::findings(&budget, facts.subject, facts.base),
         };
         emit_all(&checked, args, global)?;
-        let failed = outcomes.iter().any(budget::Outcome::fails);
+        let failed = judged.outcomes.iter().any(budget::Outcome::fails);
         Ok(if failed { Verdict::GateFailed } else { Verdict::Done })
     })
 }
@@ -172,8 +169,7 @@ fn read_document(name: &str) -> anyhow::Result<Option<Baseline<'static>>> {
 /// The Dockerfile, its name, and the stage that is built.
 fn read_dockerfile(path: &Path, args: &CheckArgs) -> anyhow::Result<(String, Dockerfile, usize)> {
     let place = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {place}"))?;
-    let dockerfile = Dockerfile::parse(&text).with_context(|| place.clone())?;
+    let dockerfile = settings::dockerfile(path)?;
     let stage = dockerfile.target(args.target.as_deref()).with_context(|| place.clone())?.index;
     Ok((place, dockerfile, stage))
 }

@@ -1,8 +1,8 @@
 //! What is wrong with a checked image, one by one: what annotations, SARIF and code quality reports are made of.
 
-use super::document::{CheckDocument, EvidenceOfRule, LocatedDocument, RuleDocument};
+use super::document::{CheckDocument, LocatedDocument, RuleDocument};
 use super::escape::escape;
-use super::page::place;
+use super::page::told;
 
 /// Things that a broken rule's message names.
 const NAMED: usize = 3;
@@ -41,7 +41,7 @@ pub(super) fn issues(document: &CheckDocument) -> Vec<Issue<'_>> {
 
 fn of_rule<'d>(document: &'d CheckDocument, rule: &'d RuleDocument) -> Issue<'d> {
     let reason = rule.reason.iter().map(|reason| format!(" ({reason})"));
-    let named = rule.evidence.iter().take(NAMED).map(|evidence| format!("; {}", told(evidence)));
+    let named = rule.evidence.iter().take(NAMED).map(|evidence| format!("; {}", told(evidence, " ")));
     let message: String = std::iter::once(rule.message.clone()).chain(reason).chain(named).collect();
     let at = rule.evidence.iter().find_map(|evidence| evidence.line);
     let (file, line) = match (&document.dockerfile, at) {
@@ -58,12 +58,6 @@ fn of_rule<'d>(document: &'d CheckDocument, rule: &'d RuleDocument) -> Issue<'d>
         path: rule.evidence.first().and_then(|evidence| evidence.path.as_deref()),
         fingerprint: fingerprint(&[&rule.kind, &rule.id]),
     }
-}
-
-fn told(evidence: &EvidenceOfRule) -> String {
-    let size = evidence.bytes.map(super::human::bytes);
-    let parts = [size, evidence.path.clone(), Some(evidence.what.clone()), Some(place(evidence))];
-    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn of_finding<'d>(document: &'d CheckDocument, located: &'d LocatedDocument) -> Issue<'d> {

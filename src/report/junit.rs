@@ -4,10 +4,9 @@ use std::io::{self, Write};
 
 use quick_xml::Writer;
 
-use super::document::{CheckDocument, EvidenceOfRule, RuleDocument};
+use super::document::{CheckDocument, RuleDocument};
 use super::escape::escape;
-use super::human;
-use super::page::place;
+use super::page::told;
 
 /// Writes a check.
 pub(super) fn write(document: &CheckDocument, to: &mut dyn Write) -> io::Result<()> {
@@ -82,12 +81,6 @@ fn case<W: Write>(xml: &mut Writer<W>, rule: &RuleDocument) -> io::Result<()> {
 /// The reason and the evidence, a line each.
 fn details(rule: &RuleDocument) -> String {
     let reason = rule.reason.iter().map(|reason| format!("Why: {reason}"));
-    let lines = reason.chain(rule.evidence.iter().map(line)).map(|line| escape(&line));
+    let lines = reason.chain(rule.evidence.iter().map(|evidence| told(evidence, "  "))).map(|line| escape(&line));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-fn line(evidence: &EvidenceOfRule) -> String {
-    let size = evidence.bytes.map(human::bytes);
-    let parts = [size, evidence.path.clone(), Some(evidence.what.clone()), Some(place(evidence))];
-    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
 }

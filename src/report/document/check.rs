@@ -7,7 +7,7 @@ use serde_json::Number;
 use super::{BaseDocument, FindingDocument, ImageDocument, PathDocument, Top, path_bytes};
 use crate::analyze::finding::Finding;
 use crate::analyze::{Base, Subject};
-use crate::budget::{Amount, Budget, Evidence, GrownFile, Growth, Origin, Outcome};
+use crate::budget::{Amount, Budget, Evidence, GrownFile, Growth, Judged, Origin, Outcome};
 
 /// `layerscope.check/1`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -165,21 +165,17 @@ pub struct Checked<'c> {
     pub subject: Subject<'c>,
     /// The budget.
     pub budget: &'c Budget,
-    /// What came of its rules.
-    pub outcomes: &'c [Outcome],
-    /// What grew, where there is a baseline.
-    pub growth: Option<&'c Growth>,
+    /// What came of it.
+    pub judged: &'c Judged,
     /// The base, where it was looked for.
     pub base: Option<&'c Base>,
     /// The Dockerfile's name, and the lines that made the layers.
     pub origin: Option<(&'c str, &'c Origin)>,
-    /// What to mend.
-    pub findings: Vec<Finding>,
 }
 
 /// Puts together what came of a check.
 pub fn check(checked: &Checked<'_>, top: Top) -> CheckDocument {
-    let failed = checked.outcomes.iter().any(Outcome::fails);
+    let failed = checked.judged.outcomes.iter().any(Outcome::fails);
     let locate = |finding: &Finding| LocatedDocument {
         line: checked.line(finding.layer),
         finding: FindingDocument::from(finding.clone()),
@@ -191,9 +187,9 @@ pub fn check(checked: &Checked<'_>, top: Top) -> CheckDocument {
         budget: checked.budget.place.clone(),
         dockerfile: checked.origin.map(|(name, _)| name.into()),
         base: checked.base.map(BaseDocument::from),
-        rules: checked.outcomes.iter().map(|outcome| checked.rule(outcome)).collect(),
-        baseline: checked.growth.map(|growth| checked.baseline(growth, top)),
-        findings: checked.findings.iter().map(locate).collect(),
+        rules: checked.judged.outcomes.iter().map(|outcome| checked.rule(outcome)).collect(),
+        baseline: checked.judged.growth.as_ref().map(|growth| checked.baseline(growth, top)),
+        findings: checked.judged.findings.iter().map(locate).collect(),
     }
 }
 

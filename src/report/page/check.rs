@@ -78,6 +78,13 @@ fn evidence(evidence: &EvidenceOfRule) -> Vec<Text> {
     vec![size, Text::of(what.join("  ")), Text::of(place(evidence)).toned(Tone::Dim)]
 }
 
+/// Its size, path, what it is and where, as one line.
+pub(in crate::report) fn told(evidence: &EvidenceOfRule, between: &str) -> String {
+    let size = evidence.bytes.map(human::bytes);
+    let parts = [size, evidence.path.clone(), Some(evidence.what.clone()), Some(place(evidence))];
+    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(between)
+}
+
 /// `layer 3, Dockerfile line 7: RUN make`
 pub(in crate::report) fn place(evidence: &EvidenceOfRule) -> String {
     let layer = evidence.layer.map(|layer| format!("layer {layer}"));
