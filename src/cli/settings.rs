@@ -10,6 +10,7 @@ use etcetera::{BaseStrategy, choose_base_strategy};
 use super::args::{FormatArg, GlobalArgs, ImageArgs, ListFormatArg, ReportArgs, VerifyArg, When};
 use super::progress::Progress;
 use crate::blob::Verify;
+use crate::dockerfile::Dockerfile;
 use crate::index::Cache;
 use crate::model::{Digest, ImageRef, Manifest, Platform, PlatformError};
 use crate::recommend::Scanner;
@@ -86,6 +87,12 @@ fn warn_of_another(wanted: &Platform, manifest: &Manifest) {
     if own.serves(wanted).is_none() {
         tracing::warn!("{} is one image alone, for {own}: it is taken in place of {wanted}", manifest.reference);
     }
+}
+
+/// A Dockerfile that was named.
+pub(super) fn dockerfile(path: &Path) -> anyhow::Result<Dockerfile> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Dockerfile::parse(&text).with_context(|| path.display().to_string())
 }
 
 /// The platform that is wanted.

@@ -17,7 +17,7 @@ pub(super) struct Application<'a> {
     base_layers: usize,
     /// What the base has alone.
     below: Tree,
-    /// What pip compiled on it, where the image is known.
+    /// What pip compiled on it, where the image is known and a Dockerfile is to be changed.
     compiled: Option<Vec<String>>,
     stored_bytes: u64,
     file_bytes: u64,
@@ -48,7 +48,7 @@ impl<'a> Application<'a> {
             file_bytes: own.iter().map(|layer| layer.file_bytes()).sum(),
             layers: own.len(),
             packages: packages(&image.tree).iter().filter(|package| old.binary_search(package).is_err()).count(),
-            compiled: request.built().then(|| compat::compiled(&image.tree, base_layers)),
+            compiled: request.plan.filter(|_| request.built()).map(|_| compat::compiled(&image.tree, base_layers)),
             below,
             costs: LayerCost::of_image(subject).split_off(base_layers),
             runs_with: planned.unwrap_or_else(|| config.clone()),
@@ -87,7 +87,7 @@ impl<'a> Application<'a> {
 
     /// The base, as a Dockerfile's change depends on it.
     pub(super) fn old_base(&self) -> OldBase<'_> {
-        OldBase { tree: &self.below, config: self.base.config.as_ref(), compiled: self.compiled.clone() }
+        OldBase { tree: &self.below, config: self.base.config.as_ref(), compiled: self.compiled.as_deref() }
     }
 
     /// Whether it runs on a candidate; `None` where it can't be told from its base.

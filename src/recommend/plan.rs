@@ -46,7 +46,7 @@ pub(super) struct OldBase<'a> {
     pub(super) tree: &'a Tree,
     pub(super) config: Option<&'a RuntimeConfig>,
     /// What pip compiled on it, where the image is known.
-    pub(super) compiled: Option<Vec<String>>,
+    pub(super) compiled: Option<&'a [String]>,
 }
 
 /// A stage that stands on an image.
@@ -117,7 +117,7 @@ impl Plan {
         let Some(base) = written(name) else { return Ok(None) };
         let before = distro(old.tree, old.config);
         let after = distro(new.tree, Some(&new.image.manifest.config.config));
-        let compiles = old.compiled.as_ref().is_some_and(|names| !names.is_empty()) && !after.has_compiler;
+        let compiles = old.compiled.is_some_and(|names| !names.is_empty()) && !after.has_compiler;
         let apart = match python(new.tree) {
             Some(there) if compiles || before.has_pip && !after.has_pip => apart(old.tree, &there),
             _ => Apart::No,
@@ -133,7 +133,7 @@ impl Plan {
             same_release: same_release(old.tree, new.tree),
             missing_packages: packages(running.into_iter().filter(|reason| reason.verdict > Verdict::Works)),
             build_packages: packages(building.into_iter()),
-            compiled: old.compiled.clone(),
+            compiled: old.compiled.map(<[String]>::to_vec),
             apart,
         };
         let patched = self.dockerfile.adapt(self.stage, &change)?;

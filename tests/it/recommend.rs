@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::Sandbox;
 
-/// Bases as a layout has them, and an application on the full one. Its programs are real ELF files that need the libraries
-/// of the base.
-const IMAGES: &str = r#"
+/// A distribution's files, and two bases of it: programs are real ELF files that need the libraries of the base.
+pub(crate) const BASES: &str = r#"
 tree system
   file /bin/sh 755 elf="interp=/lib64/ld-linux-x86-64.so.2 needed=libc.so.6"
   file /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 755 elf="soname=ld-linux-x86-64.so.2"
@@ -21,6 +20,10 @@ layer full
 image tool:1-slim linux/amd64
 layer slim
   include system
+"#;
+
+/// One more version, and applications on the full base.
+const IMAGES: &str = r#"
 image tool:2-slim linux/amd64
 layer other
   include system
@@ -38,7 +41,7 @@ entrypoint ["/app/run"]
 
 fn recommended(image: &str) -> Value {
     let sandbox = Sandbox::new();
-    let layout = sandbox.oci(IMAGES);
+    let layout = sandbox.oci(&format!("{BASES}{IMAGES}"));
     let text = sandbox.ok([
         "recommend",
         "--offline",
@@ -85,7 +88,7 @@ fn a_library_that_only_the_full_base_has_breaks() {
 #[test]
 fn what_is_said_to_be_the_base_must_be_under_the_image() {
     let sandbox = Sandbox::new();
-    let layout = sandbox.oci(IMAGES);
+    let layout = sandbox.oci(&format!("{BASES}{IMAGES}"));
     let told =
         sandbox.fails(["recommend", "--offline", &format!("{layout}:plain"), "--from", &format!("{layout}:2-slim")]);
     assert!(told.contains("is not under"), "{told}");
@@ -100,7 +103,7 @@ layer broken diff-id=sha256:0000000000000000000000000000000000000000000000000000
 
 fn run_beside_a_broken_one(options: &[&str]) -> crate::support::Output {
     let sandbox = Sandbox::new();
-    let layout = sandbox.oci(&format!("{IMAGES}{BROKEN}"));
+    let layout = sandbox.oci(&format!("{BASES}{IMAGES}{BROKEN}"));
     let (image, from) = (format!("{layout}:plain"), format!("{layout}:1"));
     let mut args: Vec<String> =
         ["recommend", "--offline", "--format", "json", &image, "--from", &from].map(str::to_owned).to_vec();

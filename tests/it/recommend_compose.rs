@@ -2,24 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::recommend::BASES;
 use crate::support::{Layout, Sandbox, images};
 
-/// Bases under their own names, as a layout that was copied from a registry has them, and applications on them.
+/// Applications on bases that are under their own names, as a layout that was copied from a registry has them.
 const IMAGES: &str = r#"
-tree system
-  file /bin/sh 755 elf="interp=/lib64/ld-linux-x86-64.so.2 needed=libc.so.6"
-  file /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 755 elf="soname=ld-linux-x86-64.so.2"
-  link /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
-  file /lib/x86_64-linux-gnu/libc.so.6 755 elf="soname=libc.so.6 provides=GLIBC_2.34"
-  file /etc/os-release "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian 12\"\n"
-image tool:1 linux/amd64
-layer full
-  include system
-  file /lib/x86_64-linux-gnu/libextra.so.1 755 elf="soname=libextra.so.1"
-  file /usr/share/doc/manual size=200k
-image tool:1-slim linux/amd64
-layer slim
-  include system
 image shop/web:1 linux/amd64
 from tool:1
 layer "COPY web /app"
@@ -52,7 +39,7 @@ impl Shop {
     fn new(compose: &str) -> Self {
         let sandbox = Sandbox::new();
         let mut layout = Layout::default();
-        for image in images(IMAGES) {
+        for image in images(&format!("{BASES}{IMAGES}")) {
             let manifest = layout.put_image(&image);
             layout.tag(&image.name, manifest);
         }

@@ -12,7 +12,7 @@ use crate::analyze::compat;
 use crate::cli::args::{GlobalArgs, RecommendArgs};
 use crate::cli::output::{emit, emit_report};
 use crate::cli::{Verdict, settings, start};
-use crate::dockerfile::{Dockerfile, NoteKind};
+use crate::dockerfile::NoteKind;
 use crate::model::familiar;
 use crate::recommend::{Candidate, Catalog, Finder, Plan, Recommendation, Request, recommend};
 use crate::report::escape::escape;
@@ -104,20 +104,18 @@ fn untried<'f>(args: &RecommendArgs, found: &'f Recommendation) -> anyhow::Resul
 
 /// The Dockerfile, with the arguments of its build.
 fn plan(file: &Path, args: &RecommendArgs) -> anyhow::Result<Plan> {
-    let place = || file.display().to_string();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", place()))?;
+    let dockerfile = settings::dockerfile(file)?;
     let mut given = Vec::new();
     for argument in &args.dockerfile.build_args {
         let Some((name, value)) = argument.split_once('=') else { bail!("--build-arg {argument:?} is no NAME=VALUE") };
         given.push((name.to_owned(), value.to_owned()));
     }
     let platform = settings::platform(&args.images)?;
-    let dockerfile = Dockerfile::parse(&text).with_context(place)?;
     // A patch names files from where it is applied.
     let here = std::env::current_dir().unwrap_or_default();
     let named = file.strip_prefix(here).unwrap_or(file).display().to_string();
     Plan::new(&named, dockerfile.with_args(given).with_platform(&platform), args.dockerfile.target.as_deref())
-        .with_context(place)
+        .with_context(|| file.display().to_string())
 }
 
 /// The catalogue that ships, with what the user's configuration and the command line add.
