@@ -36,12 +36,27 @@ pub(crate) struct Line {
     pub(crate) comment: bool,
 }
 
+/// A command that a shell would run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// Without quotes; the first is looked up in PATH, or [`ARGUMENTS`].
+    pub(crate) words: Vec<String>,
+    /// Whether it runs whatever happens: nothing before it could end the text or pass it over.
+    pub(crate) certain: bool,
+}
+
+/// What runs the arguments that the text was called with.
+pub(crate) const ARGUMENTS: &str = "$@";
+
 /// Words that may come before a program.
 const BEFORE: [&str; 13] =
     ["sudo", "then", "do", "else", "elif", "!", "{", "if", "while", "until", "exec", "command", "time"];
 /// … those of them that make a line complex, and others that do.
 const COMPLEX: [&str; 15] =
     ["then", "do", "else", "elif", "!", "{", "}", "if", "while", "fi", "done", "for", "case", "esac", "until"];
+/// Words after which the next command runs all the same, if they do as they should.
+const GOES_ON: [&str; 12] =
+    ["", ":", "cd", "echo", "export", "printf", "readonly", "set", "shopt", "trap", "umask", "unset"];
 /// Words that the shell does itself (POSIX, "Special Built-In Utilities", and what all shells have besides).
 const BUILTINS: [&str; 52] = [
     "", ".", ":", "[", "[[", "alias", "bg", "break", "case", "cd", "continue", "declare", "done", "echo", "esac",
@@ -117,24 +132,32 @@ impl Word {
     }
 }
 
-/// The simple commands of a text, those in substitutions among them, as words without quotes: what a shell would look
-/// up in PATH, as far as that can be told without being one.
-pub(crate) fn programs(text: &str) -> Vec<Vec<String>> {
+/// The simple commands of a text, those in substitutions among them: what a shell would look up in PATH, as far as that
+/// can be told without being one.
+pub(crate) fn programs(text: &str) -> Vec<Command> {
     let mut found = Vec::new();
     gather(text, DEEPEST, &mut found);
     found
 }
 
-fn gather(text: &str, depth: usize, found: &mut Vec<Vec<String>>) {
+fn gather(text: &str, depth: usize, found: &mut Vec<Command>) {
     let line = read(text, '\\');
+    let defines = |simple: &&Simple| simple.operator == "(";
+    let functions: Vec<String> =
+        line.commands.iter().filter(defines).flat_map(|simple| simple.texts()).map(str::to_owned).collect();
+    let mut certain = depth == DEEPEST;
     for simple in &line.commands {
-        let sudo = simple.before.iter().filter(|word| word.text == "sudo").map(|word| vec![word.text.clone()]);
-        found.extend(sudo);
         let words: Vec<String> = simple.words.iter().map(Word::value).collect();
-        let told = |word: &String| word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./+@".contains(c));
-        if words.first().is_some_and(|word| told(word) && !BUILTINS.contains(&word.as_str())) {
-            found.push(words);
+        let Some(first) = words.first().cloned() else { continue };
+        certain &= !simple.before.iter().chain(simple.words.first()).any(|word| COMPLEX.contains(&word.text.as_str()));
+        if simple.before.iter().any(|word| word.text == "sudo") {
+            found.push(Command { words: vec!["sudo".into()], certain });
         }
+        let told = first.chars().all(|c| c.is_ascii_alphanumeric() || "_-./+@".contains(c)) || first == ARGUMENTS;
+        if told && !BUILTINS.contains(&first.as_str()) && !functions.contains(&first) {
+            found.push(Command { words, certain });
+        }
+        certain &= GOES_ON.contains(&first.as_str()) && matches!(simple.operator.as_str(), ";" | "\n" | "&&");
     }
     let Some(depth) = depth.checked_sub(1) else { return };
     let words = line.commands.iter().flat_map(|simple| simple.before.iter().chain(&simple.words)).chain(&line.alone);
@@ -155,6 +178,21 @@ fn closing(text: &str) -> usize {
     text.len()
 }
 
+/// What the kernel starts for a script's first line: a program, and at most one argument; `env` looks further.
+pub(crate) fn shebang(line: &[u8]) -> Vec<String> {
+    let line = String::from_utf8_lossy(line);
+    let line = line.trim();
+    let (program, argument) = line.split_once([' ', '\t']).map_or((line, ""), |(program, rest)| (program, rest.trim()));
+    let argument = argument.strip_prefix("-S").map_or(argument, str::trim);
+    let arguments = argument.split_whitespace().map(str::to_owned);
+    std::iter::once(program.to_owned()).chain(arguments).filter(|word| !word.is_empty()).collect()
+}
+
+/// Whether a program of this name or path reads what this module does.
+pub(crate) fn is_shell(word: &str) -> bool {
+    matches!(word.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash" | "zsh" | "ksh"))
+}
+
 /// Takes a text apart, as it stands in a file: with its continuations, comments among them, and line ends.
 pub(crate) fn read(raw: &str, escape: char) -> Line {
     let mut reader = Reader {
@@ -164,6 +202,8 @@ pub(crate) fn read(raw: &str, escape: char) -> Line {
         escape,
         line: Line::default(),
         simple: Simple::default(),
+        here: Vec::new(),
+        here_named: true,
     };
     reader.run();
     reader.line
@@ -176,6 +216,10 @@ struct Reader<'a> {
     escape: char,
     line: Line,
     simple: Simple,
+    /// Lines that end the documents which begin below this line.
+    here: Vec<String>,
+    /// Whether the last one's name has come.
+    here_named: bool,
 }
 
 impl Reader<'_> {
@@ -227,7 +271,11 @@ impl Reader<'_> {
             // `&>` goes to a file.
             '&' if self.peek(1) == Some('>') => return false,
             '&' | '|' if twice => self.take(2),
-            ';' | '|' | '&' | '\n' => self.take(1),
+            ';' | '|' | '&' => self.take(1),
+            '\n' => {
+                self.take(1);
+                self.documents();
+            }
             '(' | ')' => {
                 self.line.complex = true;
                 self.take(1);
@@ -241,6 +289,32 @@ impl Reader<'_> {
         let operator = self.chars[self.at..self.at + length].iter().map(|(_, c)| *c).collect();
         self.at += length;
         self.end(operator);
+    }
+
+    /// Passes over here-documents.
+    fn documents(&mut self) {
+        for end in std::mem::take(&mut self.here) {
+            while let Some(line) = self.raw[self.place()..].split_inclusive('\n').next() {
+                self.at += line.chars().count();
+                if line.trim() == end {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Notes a word's here-document: where its name begins in the word, unless it is the next word.
+    fn document(&mut self, word: &Word, name: Option<usize>) {
+        let name = match name {
+            Some(at) => word.text[at..].trim_start_matches('-'),
+            None if self.here_named => return,
+            None => &word.text,
+        };
+        self.line.complex = true;
+        self.here_named = !name.is_empty();
+        if self.here_named {
+            self.here.push(Word { span: word.span.clone(), text: name.to_owned() }.value());
+        }
     }
 
     fn end(&mut self, operator: String) {
@@ -274,6 +348,7 @@ impl Reader<'_> {
     fn word(&mut self) {
         // The quotes that parentheses stand in, the outermost first.
         let (start, mut quote, mut outer, mut text) = (self.place(), None, Vec::new(), String::new());
+        let mut document = None;
         while let Some(c) = self.peek(0) {
             if self.continuation() {
                 continue;
@@ -296,6 +371,9 @@ impl Reader<'_> {
                     self.at += 1;
                     text.push('(');
                 }
+                (None, '<') if outer.is_empty() && text.ends_with("<<") && !text.ends_with("<<<") => {
+                    document = (self.peek(0) != Some('<')).then_some(text.len());
+                }
                 (None, '(') => outer.push(None),
                 (None, ')') => quote = outer.pop().flatten(),
                 (None, '"' | '\'') => quote = Some(c),
@@ -303,7 +381,9 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        self.simple.words.push(Word { span: start..self.place(), text });
+        let word = Word { span: start..self.place(), text };
+        self.document(&word, document);
+        self.simple.words.push(word);
     }
 }
 
@@ -362,12 +442,15 @@ mod tests {
 
     #[test]
     fn programs_are_told() {
-        let firsts =
-            |text: &str| programs(text).into_iter().map(|words| words[0].clone()).collect::<Vec<_>>().join(" ");
+        let firsts = |text: &str| {
+            programs(text).into_iter().map(|command| command.words[0].clone()).collect::<Vec<_>>().join(" ")
+        };
         assert_eq!(firsts("set -ex; cd /app && A=1 B='x y' exec python app.py 2>&1 | tee log"), "python tee");
         assert_eq!(firsts("if ! curl -f \"http://x;y\"; then exit 1; fi # wget"), "curl");
         assert_eq!(firsts("apt-get update \\\n && apt-get install -y gcc"), "apt-get apt-get");
-        assert_eq!(firsts("$CMD; \"$@\"; (gunicorn app:app) &"), "gunicorn");
+        assert_eq!(firsts("$CMD; \"$@\"; (gunicorn app:app) &"), "$@ gunicorn");
+        assert_eq!(firsts("run() { a; }\nrun; case $1 in start) b ;; esac"), "a b");
+        assert_eq!(firsts("cat <<A - << 'B C' <<<d; x\ny\nA\nz\n\tB C\nw $((1 << 2))"), "cat x w");
         assert_eq!(firsts("a &>log; b # c\nd; sudo -u x e"), "a b d sudo -u");
         assert_eq!(
             firsts("Z=$(date); X=$(curl -s \"$(wget y)\") y \"`git log`\" '$(no)' $((1 + 2))"),
@@ -378,7 +461,21 @@ mod tests {
 
     #[test]
     fn words_lose_their_quotes() {
-        let words = programs(r#"a 'b "c' "d \"e\" \x" f\ g '' "#);
-        assert_eq!(words, [["a", "b \"c", r#"d "e" \x"#, "f g", ""]]);
+        let commands = programs(r#"a 'b "c' "d \"e\" \x" f\ g '' "#);
+        assert_eq!(commands[0].words, ["a", "b \"c", r#"d "e" \x"#, "f g", ""]);
+    }
+
+    #[test]
+    fn what_runs_whatever_happens() {
+        let certain = |text: &str| {
+            let commands = programs(text).into_iter().filter(|command| command.certain);
+            commands.map(|command| command.words[0].clone()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(certain("set -e\n# starts\ncd /app && A=b exec python app.py; b"), "python");
+        for text in
+            ["if a; then b; fi", "[ -f x ] && a", "exit\na", "x=$(a)", "cd x || a", "f() { a; }", "while a; do b; done"]
+        {
+            assert_eq!(certain(text), "", "{text}");
+        }
     }
 }

@@ -19,7 +19,7 @@
 use std::sync::Arc;
 
 use super::Subject;
-use crate::elf::{Elf, Hashes, Loadable, Names, Requirement, Symbols, Target, hash};
+use crate::elf::{Elf, Hashes, Loadable, Names, Requirement, Script, Symbols, Target, hash};
 use crate::index::LayerIndex;
 use crate::model::{ContentId, DiffId, Digest, Entry, EntryKind, Image, Layer, LayerPath, Manifest, Meta};
 use crate::pkgdb::Import;
@@ -147,7 +147,9 @@ fn content(line: &str) -> Option<Vec<u8>> {
 
 fn loadable(line: &str) -> Option<Loadable> {
     if let Some(line) = rest(line, "script") {
-        return Some(Loadable::Script(line.as_bytes().into()));
+        let (line, text) = line.split_once("\\n").map_or((line, None), |(line, text)| (line, Some(text)));
+        let text = text.map(|text| text.replace("\\n", "\n").into_bytes().into());
+        return Some(Loadable::Script(Script { line: line.as_bytes().into(), text }));
     }
     if let Some(why) = rest(line, "unread") {
         return Some(Loadable::Unread(why.into()));

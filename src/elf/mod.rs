@@ -32,12 +32,21 @@ pub const MAGIC: &[u8] = b"\x7fELF";
 pub enum Loadable {
     /// The kernel or a loader maps it.
     Elf(Box<Elf>),
-    /// The kernel starts what its first line names: the line behind `#!`, cut at 255 bytes.
-    Script(Box<[u8]>),
+    /// The kernel starts what its first line names.
+    Script(Script),
     /// It is of ELF's form, but what it needs could not be read: why.
     Unread(Box<str>),
     /// It was not kept: the layer's files before it have filled the room that there is, or it is too sparse to be read.
     NotKept,
+}
+
+/// A file that begins with `#!`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// Its first line behind the mark, cut at 255 bytes.
+    pub line: Box<[u8]>,
+    /// What a shell reads below that line; `None` if it is for another interpreter, too large, or a package manager's.
+    pub text: Option<Box<[u8]>>,
 }
 
 /// A program or library.
@@ -172,7 +181,7 @@ impl Loadable {
     pub fn size(&self) -> usize {
         match self {
             Self::Elf(elf) => elf.size(),
-            Self::Script(line) => line.len(),
+            Self::Script(script) => script.line.len() + script.text.as_ref().map_or(0, |text| text.len()),
             Self::Unread(why) => why.len(),
             Self::NotKept => 0,
         }

@@ -15,7 +15,7 @@ use super::LayerIndex;
 use crate::model::{Digest, Manifest, Platform};
 
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
-const VERSION: &str = "v7";
+const VERSION: &str = "v8";
 
 /// Documents of images that are looked through for one that is under another.
 const MOST_KNOWN: usize = 10_000;

@@ -2,9 +2,10 @@
 //! and the packages that databases and programs tell of. A database is read as soon as it has come whole, so that its
 //! bytes are let go.
 
-use crate::elf::{self, Collector, Loadable};
+use crate::elf::{self, Collector, Loadable, Script};
 use crate::model::LayerPath;
 use crate::pkgdb::{BuildInfoFinder, Kind, Package, PkgdbError, rust_packages};
+use crate::shell;
 
 /// Files of the base system that tell what an image is and how programs start in it.
 const SYSTEM_FILES: [&[u8]; 8] = [
@@ -23,8 +24,8 @@ const INTERPRETER_FILES: [&[u8]; 2] = [b"pyvenv.cfg", b"node_version.h"];
 const PYTHON_RECORDS: [(&[u8], &[u8]); 2] = [(b".dist-info", b"WHEEL"), (b".egg-info", b"top_level.txt")];
 /// One of them is not larger than this.
 const MAX_SYSTEM_FILE: u64 = 1 << 20;
-/// Where dpkg lists the files of each package, one a line.
-const DPKG_LISTS: &[u8] = b"var/lib/dpkg/info/";
+/// Where dpkg lists the files of each package, one a line, and keeps the scripts that it runs itself.
+const DPKG_INFO: &[u8] = b"var/lib/dpkg/info/";
 /// What is wrong with a database, in characters: errors may quote it, and there may be a million of them.
 const LONGEST_REASON: usize = 200;
 /// Bits of a mode that let someone run a file.
@@ -33,6 +34,10 @@ const EXECUTABLE: u16 = 0o111;
 const SHEBANG: &[u8] = b"#!";
 /// Linux's BINPRM_BUF_SIZE, less the mark before and the end behind.
 const LONGEST_SHEBANG: usize = 253;
+/// Shell scripts are kept whole up to this size. Python's, Node's and Debian's own entry points have a few kB.
+const MAX_SCRIPT: u64 = 64 << 10;
+/// How a script ends that is run as `sh NAME`, with no right to be executed.
+const SCRIPT_ENDING: &[u8] = b".sh";
 
 /// What is kept of one file.
 #[derive(Default)]
@@ -46,7 +51,10 @@ pub(super) enum Capture {
     TooSparse,
     Unknown(Unknown),
     Elf(Box<ElfFile>),
-    Script(Vec<u8>),
+    Script {
+        first: Vec<u8>,
+        room: usize,
+    },
 }
 
 /// What was kept.
@@ -66,12 +74,17 @@ impl Capture {
         if size <= MAX_SYSTEM_FILE && is_system(path) {
             return Self::System(Vec::new());
         }
-        if size <= MAX_SYSTEM_FILE && path.as_bytes().starts_with(DPKG_LISTS) && path.as_bytes().ends_with(b".list") {
+        if size <= MAX_SYSTEM_FILE && path.as_bytes().starts_with(DPKG_INFO) && path.as_bytes().ends_with(b".list") {
             return Self::Owned(Vec::new());
         }
+        let name = path.file_name();
         let executable = mode & EXECUTABLE != 0;
-        let program = executable && !path.file_name().windows(3).any(|part| part == b".so");
-        Self::Unknown(Unknown { size, executable, program, first: Vec::new() })
+        let program = executable && !name.windows(3).any(|part| part == b".so");
+        let script = (executable || name.ends_with(SCRIPT_ENDING)).then(|| {
+            let whole = size <= MAX_SCRIPT && !path.as_bytes().starts_with(DPKG_INFO);
+            if whole { MAX_SCRIPT as usize } else { LONGEST_SHEBANG }
+        });
+        Self::Unknown(Unknown { size, script, program, first: Vec::new() })
     }
 
     /// For a file with more holes than are read.
@@ -90,9 +103,9 @@ impl Capture {
                 }
             }
             Self::Elf(file) => file.data(bytes),
-            Self::Script(line) => {
-                let room = LONGEST_SHEBANG.saturating_sub(line.len());
-                line.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            Self::Script { first, room } => {
+                let room = room.saturating_sub(first.len());
+                first.extend_from_slice(&bytes[..bytes.len().min(room)]);
             }
         }
     }
@@ -110,12 +123,20 @@ impl Capture {
             }
             Self::TooSparse => Kept { loadable: Some(Loadable::NotKept), ..Kept::default() },
             Self::Elf(file) => file.finish(),
-            Self::Script(line) => {
-                let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
-                Kept { loadable: Some(Loadable::Script(line.into())), ..Kept::default() }
+            Self::Script { first, room } => {
+                let whole = room > LONGEST_SHEBANG;
+                Kept { loadable: Some(Loadable::Script(script(&first, whole))), ..Kept::default() }
             }
         }
     }
+}
+
+/// What is kept of a script's first bytes, which may be all of it.
+fn script(bytes: &[u8], whole: bool) -> Script {
+    let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
+    let line = &bytes[..end.min(LONGEST_SHEBANG)];
+    let for_shell = shell::shebang(line).iter().any(|word| shell::is_shell(word));
+    Script { line: line.into(), text: (whole && for_shell).then(|| bytes[end..].into()) }
 }
 
 fn is_system(path: &LayerPath) -> bool {
@@ -141,7 +162,8 @@ fn said(result: Result<Vec<Package>, PkgdbError>) -> Result<Vec<Package>, String
 /// A file of which too little has come to know what it is.
 pub(super) struct Unknown {
     size: u64,
-    executable: bool,
+    /// If it may be a script: how many of its bytes are kept.
+    script: Option<usize>,
     program: bool,
     first: Vec<u8>,
 }
@@ -159,15 +181,17 @@ impl Unknown {
         };
         let mut known = if bytes.starts_with(elf::MAGIC) {
             Capture::Elf(Box::new(ElfFile::new(self.size, self.program)))
-        } else if bytes.starts_with(SHEBANG) && self.executable {
-            Capture::Script(Vec::new())
+        } else if let Some(room) = self.script
+            && bytes.starts_with(SHEBANG)
+        {
+            Capture::Script { first: Vec::new(), room }
         } else if elf::MAGIC.starts_with(bytes) || SHEBANG.starts_with(bytes) {
             self.first = bytes.to_vec();
             return None;
         } else {
             return Some(Capture::Nothing);
         };
-        let mark = if matches!(known, Capture::Script(_)) { SHEBANG.len() } else { 0 };
+        let mark = if matches!(known, Capture::Script { .. }) { SHEBANG.len() } else { 0 };
         known.data(&bytes[mark..]);
         Some(known)
     }
@@ -239,6 +263,28 @@ mod tests {
         let capture = Capture::of(&"var/lib/dpkg/status".into(), (32 << 20) + 1, 0o644);
         let Some(Err(reason)) = capture.finish().packages else { panic!("it should be refused") };
         assert_eq!(reason, "it has more than 32 MiB");
+    }
+
+    #[test]
+    fn scripts_are_kept_for_shells() {
+        let kept = |path: &str, mode, bytes: &[u8], piece| {
+            let mut capture = Capture::of(&path.into(), bytes.len() as u64, mode);
+            bytes.chunks(piece).for_each(|piece| capture.data(piece));
+            let Loadable::Script(Script { line, text }) = capture.finish().loadable? else { return None };
+            let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+            Some((String::from_utf8_lossy(&line).into_owned(), text))
+        };
+        let script = b"#!/usr/bin/env bash\nexec git\n";
+        let whole = Some(("/usr/bin/env bash".into(), Some("\nexec git\n".into())));
+        for piece in [1, 2, 25, 100] {
+            assert_eq!(kept("app/run", 0o755, script, piece), whole);
+            assert_eq!(kept("app/run.sh", 0o644, script, piece), whole);
+        }
+        assert_eq!(kept("app/run", 0o644, script, 100), None, "nobody runs it");
+        let line = Some(("/usr/bin/env bash".into(), None));
+        assert_eq!(kept("var/lib/dpkg/info/git.postinst", 0o755, script, 100), line);
+        assert_eq!(kept("app/run", 0o755, &[&script[..], &[b'#'; 64 << 10]].concat(), 100), line);
+        assert_eq!(kept("app/run", 0o755, b"#!/usr/bin/python3\nx", 9), Some(("/usr/bin/python3".into(), None)));
     }
 
     #[test]

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 
 use super::owner::Owners;
 use super::process::Processes;
-use super::summary::{Problem, news};
+use super::summary::{Problem, UNREAD, news};
 use super::world::{Found, World};
 use super::{Facts, Verdict};
-use crate::elf::Loadable;
+use crate::elf::{Loadable, Script};
 use crate::model::LayerPath;
-use crate::shell;
+use crate::shell::{self, is_shell};
 
 /// Scripts that start scripts, and programs that start the command behind their name: Linux allows four and five.
 const DEEPEST: usize = 6;
+
+/// Commands that are followed from one way in: scripts may run each other without end.
+const MOST_COMMANDS: usize = 1000;
 
 /// One way in.
 pub(super) struct Start {
@@ -27,6 +30,9 @@ pub(super) struct Led<'w> {
     /// Programs that run, links followed: the command's own, interpreters, shells.
     pub(super) programs: Vec<Found<'w>>,
     problems: Vec<Problem>,
+    /// Scripts that were read.
+    read: BTreeSet<LayerPath>,
+    commands: usize,
 }
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
@@ -89,6 +95,12 @@ fn lead<'w>(world: &World<'w>, start: &Start) -> Led<'w> {
 /// Follows a command to the programs that run.
 fn follow<'w>(world: &World<'w>, what: &str, words: &[&str], verdict: Verdict, depth: usize, led: &mut Led<'w>) {
     let Some((first, rest)) = words.split_first() else { return };
+    led.commands += 1;
+    if led.commands > MOST_COMMANDS {
+        let untold = || Problem::new(Verdict::Undecided, UNREAD, format!("{what} runs too many commands to follow"));
+        led.problems.extend((led.commands == MOST_COMMANDS + 1).then(untold));
+        return;
+    }
     let Some(found) = world.program(first) else {
         let is_shell = is_shell(first);
         let (rule, what) = if is_shell {
@@ -100,58 +112,80 @@ fn follow<'w>(world: &World<'w>, what: &str, words: &[&str], verdict: Verdict, d
         return;
     };
     let name = String::from_utf8_lossy(found.path.file_name()).into_owned();
-    let script = script(world, what, &found, depth, led);
-    led.programs.push(found);
+    led.programs.push(found.clone());
     let Some(depth) = depth.checked_sub(1) else { return };
-    if let Some(text) = is_shell(first).then(|| shell_text(rest)).flatten() {
-        for (at, words) in shell::programs(text).iter().enumerate() {
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let verdict = if at == 0 { verdict } else { verdict.min(Verdict::Undecided) };
-            follow(world, what, &words, verdict, depth, led);
+    let calls = Calls { what, verdict, depth };
+    if let Some(Loadable::Script(script)) = found.loadable {
+        calls.interpreter(world, &found, script, led);
+        match &script.text {
+            Some(_) => calls.script(world, &found, script, rest, led),
+            // Such scripts end by running their arguments, as a rule.
+            None if name.contains("entrypoint") => follow(world, what, rest, Verdict::Undecided, depth, led),
+            None => {}
         }
-    } else if let Some(rest) = handed_on(&name, first, rest) {
-        follow(world, what, rest, verdict, depth, led);
-    } else if script && name.contains("entrypoint") {
-        // Such scripts end with `exec "$@"`, as a rule.
-        follow(world, what, rest, Verdict::Undecided, depth, led);
+    } else if !is_shell(first) {
+        follow(world, what, handed_on(&name, first, rest).unwrap_or_default(), verdict, depth, led);
+    } else if let Some((text, arguments)) = shell_text(rest) {
+        calls.text(world, text, arguments, led);
+    } else if let Some((path, arguments)) = rest.split_first().filter(|(path, _)| !path.starts_with('-'))
+        && let Some(found) = world.file(&world.absolute(path.as_bytes()))
+        && let Some(Loadable::Script(script)) = found.loadable
+    {
+        calls.script(world, &found, script, arguments, led);
     }
 }
 
-/// The interpreter of a script; whether it is one.
-fn script<'w>(world: &World<'w>, what: &str, found: &Found<'w>, depth: usize, led: &mut Led<'w>) -> bool {
-    let Some(Loadable::Script(line)) = found.loadable else { return false };
-    let before = led.problems.len();
-    let Some(depth) = depth.checked_sub(1) else { return true };
-    let words = shebang(line);
-    follow(world, what, &words.iter().map(String::as_str).collect::<Vec<_>>(), Verdict::Breaks, depth, led);
-    for problem in &mut led.problems[before..] {
-        if problem.needed_by.is_none() {
-            problem.what = format!("{what} starts a script whose interpreter is not there");
+/// How what a command runs in its turn is told of.
+struct Calls<'c> {
+    what: &'c str,
+    verdict: Verdict,
+    depth: usize,
+}
+
+impl Calls<'_> {
+    /// What a script is for.
+    fn interpreter<'w>(&self, world: &World<'w>, found: &Found<'w>, script: &Script, led: &mut Led<'w>) {
+        let before = led.problems.len();
+        let words = shell::shebang(&script.line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        follow(world, self.what, &words, self.verdict, self.depth, led);
+        for problem in led.problems[before..].iter_mut().filter(|problem| problem.needed_by.is_none()) {
+            problem.what = format!("{} starts a script whose interpreter is not there", self.what);
             problem.rule = "shebang";
             problem.needed_by = Some(found.path.clone());
         }
     }
-    true
+
+    /// What a script runs, called with arguments.
+    fn script<'w>(&self, world: &World<'w>, found: &Found<'w>, script: &Script, arguments: &[&str], led: &mut Led<'w>) {
+        if !led.read.insert(found.path.clone()) {
+            return;
+        }
+        let before = led.problems.len();
+        let text = script.text.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+        self.text(world, &text, arguments, led);
+        for problem in led.problems[before..].iter_mut().filter(|problem| problem.needed_by.is_none()) {
+            problem.needed_by = Some(found.path.clone());
+        }
+    }
+
+    /// What a shell runs, of a text.
+    fn text<'w>(&self, world: &World<'w>, text: &str, arguments: &[&str], led: &mut Led<'w>) {
+        for command in shell::programs(text) {
+            let mut words: Vec<&str> = command.words.iter().map(String::as_str).collect();
+            if let Some(at) = words.iter().position(|word| *word == shell::ARGUMENTS) {
+                words.splice(at..=at, arguments.iter().copied());
+            }
+            let verdict = if command.certain { self.verdict } else { self.verdict.min(Verdict::Undecided) };
+            follow(world, self.what, &words, verdict, self.depth, led);
+        }
+    }
 }
 
-/// What the kernel starts for a script's first line: a program, and at most one argument; `env` looks further.
-fn shebang(line: &[u8]) -> Vec<String> {
-    let line = String::from_utf8_lossy(line);
-    let line = line.trim();
-    let (program, argument) = line.split_once([' ', '\t']).map_or((line, ""), |(program, rest)| (program, rest.trim()));
-    let argument = argument.strip_prefix("-S").map_or(argument, str::trim);
-    let arguments = argument.split_whitespace().map(str::to_owned);
-    std::iter::once(program.to_owned()).chain(arguments).filter(|word| !word.is_empty()).collect()
-}
-
-fn is_shell(word: &str) -> bool {
-    matches!(word.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash" | "zsh" | "ksh"))
-}
-
-/// The text behind `-c`.
-fn shell_text<'t>(words: &[&'t str]) -> Option<&'t str> {
+/// The text behind `-c`, and what it is called with: a name and arguments.
+fn shell_text<'t, 'w>(words: &'t [&'w str]) -> Option<(&'w str, &'t [&'w str])> {
     let at = words.iter().position(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'))?;
-    words.get(at + 1).copied()
+    Some((words.get(at + 1)?, words.get(at + 3..).unwrap_or_default()))
 }
 
 /// The command behind a program that only starts another: `tini -- python`, `env A=1 python`, `gosu user python`.
@@ -189,25 +223,29 @@ fn entrypoint(facts: &Facts<'_>) -> Option<Problem> {
 fn shebangs(facts: &Facts<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for found in &facts.own_files {
-        let Some(Loadable::Script(line)) = found.loadable else { continue };
-        let mut interpreter = shebang(line);
-        if interpreter.first().is_some_and(|word| word.ends_with("/env"))
-            && facts.new.program(&interpreter[0]).is_some()
-        {
-            interpreter.retain(|word| !word.ends_with("/env") && !word.starts_with('-') && !word.contains('='));
-        }
-        let Some(word) = interpreter.first() else { continue };
-        if facts.new.program(word).is_some() || facts.old.program(word).is_none() {
-            continue;
-        }
+        let Some(Loadable::Script(script)) = found.loadable else { continue };
         let folder = found.path.parent();
         let in_path = facts.new.env("PATH").unwrap_or_default().split(':').any(|path| LayerPath::from(path) == folder);
         let verdict = if in_path { Verdict::Undecided } else { Verdict::Works };
-        let what = format!("scripts of the application need {word}, which is not there");
-        let package = facts.owners.of_file(word.trim_start_matches('/'));
-        problems.push(Problem::new(verdict, "script", what).missing(word).of(&found.path).in_package(package));
+        for word in needs(facts, script) {
+            let what = format!("scripts of the application need {word}, which is not there");
+            let package = facts.owners.of_file(word.trim_start_matches('/'));
+            problems.push(Problem::new(verdict, "script", what).missing(word).of(&found.path).in_package(package));
+        }
     }
     problems
+}
+
+/// Programs that a script names, and only the old base has.
+fn needs(facts: &Facts<'_>, script: &Script) -> BTreeSet<String> {
+    let mut interpreter = shell::shebang(&script.line);
+    if interpreter.first().is_some_and(|word| word.ends_with("/env")) && facts.new.program(&interpreter[0]).is_some() {
+        interpreter.retain(|word| !word.ends_with("/env") && !word.starts_with('-') && !word.contains('='));
+    }
+    let text = script.text.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    let commands = shell::programs(&text).into_iter().map(|command| command.words).chain([interpreter]);
+    let words = commands.filter_map(|words| words.into_iter().next());
+    words.filter(|word| facts.new.program(word).is_none() && facts.old.program(word).is_some()).collect()
 }
 
 /// Whether an image has a shell.

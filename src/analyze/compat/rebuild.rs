@@ -90,7 +90,7 @@ fn package_manager(new: &World<'_>) -> String {
 }
 
 fn first_words(step: &str) -> Vec<String> {
-    shell::programs(step).into_iter().filter_map(|words| words.into_iter().next()).collect()
+    shell::programs(step).into_iter().filter_map(|command| command.words.into_iter().next()).collect()
 }
 
 /// What can be told without the application's own files.
@@ -98,7 +98,8 @@ pub(super) fn unbuilt(facts: &Facts<'_>) -> Vec<Problem> {
     if facts.application.built {
         return Vec::new();
     }
-    let commands = facts.application.build_commands.iter().flat_map(|step| shell::programs(step));
+    let commands =
+        facts.application.build_commands.iter().flat_map(|step| shell::programs(step)).map(|command| command.words);
     let brings = |words: &Vec<String>| {
         let name = words[0].rsplit('/').next().unwrap_or_default();
         let module = words.iter().position(|word| word == "-m").and_then(|at| words.get(at + 1));

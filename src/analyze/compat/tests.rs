@@ -263,6 +263,51 @@ fn interpreters_of_scripts_are_followed() {
     ");
 }
 
+/// Here one runs itself, and what it was given, twice, and that runs it again.
+#[test]
+fn scripts_without_end_are_left() {
+    let app = case("script app/run /bin/sh\\n./run \"$@\"\\n\"$@\"\\nsh -c '\"$@\"; \"$@\"' x \"$@\"\\n", "./run");
+    assert_eq!(app.told(&app.base), "works");
+    let text = "\"$@\";".repeat(100);
+    let words = ["sh", "-c", &text, "x"].repeat(6).into_iter().map(str::to_owned).collect();
+    let app = case("", "").with(|config| config.cmd = Some(words));
+    assert_eq!(rules(&app.on(&app.base)), (Verdict::Undecided, vec!["elf-unread"]));
+}
+
+/// A base with git, and one without.
+#[test]
+fn scripts_are_read() {
+    let git = "\nelf usr/bin/git interp=/lib64/ld-linux-x86-64.so.2 needed=libc.so.6";
+    let env = "\nelf usr/bin/env interp=/lib64/ld-linux-x86-64.so.2 needed=libc.so.6";
+    let bare = [GLIBC, PYTHON, env].concat();
+    let on_bare = |own: &'static str, command: &str| case(own, command).more_base(env).more_base(git).told(&bare);
+    let app = case("script app/run /bin/sh\\nexec git --version\\n", "./run").more_base(git);
+    assert_eq!(app.told(&app.base), "works");
+    insta::assert_snapshot!(app.told(&bare), @"
+    breaks
+    breaks command: its command starts git, which is not there [git] by /app/run
+    works script: scripts of the application need git, which is not there [git] by /app/run
+    ");
+    let maybe = "script app/run.sh /bin/sh\\nif [ -n \"$GIT\" ]; then git pull; fi\\nexec \"$@\"\\n";
+    insta::assert_snapshot!(on_bare(maybe, "sh run.sh python app.py"), @"
+    undecided
+    undecided command: its command starts git, which is not there [git] by /app/run.sh
+    works script: scripts of the application need git, which is not there [git] by /app/run.sh
+    ");
+    insta::assert_snapshot!(on_bare("script app/run /bin/sh\\nexec env \"$@\"\\n", "./run git"), @"
+    breaks
+    breaks command: its command starts git, which is not there [git] by /app/run
+    ");
+    insta::assert_snapshot!(on_bare("script app/run /bin/sh\\nexec \"$@\"\\n", "./run git pull"), @"
+    breaks
+    breaks command: its command starts git, which is not there [git] by /app/run
+    ");
+    insta::assert_snapshot!(on_bare("script app/other /bin/sh\\ngit pull\\n", "python app.py"), @"
+    works
+    works script: scripts of the application need git, which is not there [git] by /app/other
+    ");
+}
+
 #[test]
 fn users_by_name_are_looked_up() {
     let app = |user: &str| case(WHEEL, "python app.py").with(|config| config.user = user.into());
