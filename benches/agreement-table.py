@@ -10,8 +10,12 @@ def row(app, candidate):
     foretold = {reason["verdict"] for reason in one["reasons"]}
     verdict = next((v for v in ("breaks", "undecided") if v in foretold), "works")
     why = next((r["what"] for r in one["reasons"] if r["verdict"] == verdict != "works"), "")
+    really, did = one["trial"]["verdict"], one["trial"]["says"]
+    # Where the image as it is does not run, nothing can be expected of it elsewhere; yet what it did is told.
+    if really == "undecided" and did.startswith(("ready", "ended with status 0", "runs")):
+        really = "works"
     print(json.dumps({"app": app, "candidate": candidate, "verdict": verdict, "why": why,
-                      "really": one["trial"]["verdict"], "did": one["trial"]["says"], "now": report["tried"]["now"]}))
+                      "really": really, "did": did, "now": report["tried"]["now"]}))
 
 
 def agrees(pair):
@@ -21,20 +25,12 @@ def agrees(pair):
     return {"undecided": "cautious", "breaks": "**too strict**", "works": "**wrong**"}[verdict]
 
 
-def short(text, most=90):
-    text = text.strip().replace("|", "\\|")
-    line = text.splitlines()[-1] if text else ""
-    head = text.split(":")[0] if len(text.splitlines()) > 1 else ""
-    text = f"{head}: {line}" if head else line
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
 def table():
     pairs = [json.loads(line) for line in sys.stdin]
-    print("| application | candidate | foretold | really | agree | what it did there | why, as foretold |")
-    print("|---|---|---|---|---|---|---|")
+    print("| application | candidate | foretold | it really | agree |")
+    print("|---|---|---|---|---|")
     for p in pairs:
-        print(f"| {p['app']} | {p['candidate']} | {p['verdict']} | {p['really']} | {agrees(p)} | {short(p['did'])} | {short(p['why'])} |")
+        print(f"| {p['app']} | {p['candidate']} | {p['verdict']} | {p['really']}: {p['did'].splitlines()[0].split(': ')[0]} | {agrees(p)} |")
     counts = {}
     for pair in pairs:
         counts[agrees(pair)] = counts.get(agrees(pair), 0) + 1

@@ -385,10 +385,15 @@ pub fn read_file(scanned: &Scanned, path: &LayerPath) -> Result<File, ScanError>
     let (at, node) = tree.follow(path, true).map_err(|source| ScanError::Path { reference: reference(), source })?;
     let entry = tree.data(tree.node(node)).filter(|id| matches!(tree.entry(*id).kind, EntryKind::File { .. }));
     let shown = if at == *path { at.display() } else { format!("{} ({})", path.display(), at.display()) };
-    let EntryId { layer, row } = entry.ok_or_else(|| ScanError::NotAFile { reference: reference(), path: shown })?;
+    read_entry(scanned, entry.ok_or_else(|| ScanError::NotAFile { reference: reference(), path: shown })?)
+}
+
+/// The contents of a regular file's entry, whatever became of it: verified as with [`read_file`].
+pub fn read_entry(scanned: &Scanned, EntryId { layer, row }: EntryId) -> Result<File, ScanError> {
     let blob = scanned.blob(layer as usize)?;
     let layer = &scanned.image.layers[layer as usize];
     let claims = Claims { digest: layer.digest, size: layer.stored_bytes, diff_id: layer.diff_id };
+    let reference = || scanned.image.manifest.reference.clone();
     index::read_file(&Pool::new(1), blob, &claims, row)
         .map_err(|source| ScanError::Layer { reference: reference(), source })
 }

@@ -169,3 +169,75 @@ impl<'t> Sums<'t> {
         Area { kind: AreaKind::Rest, visible, lost, files, ..Area::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::testing::Fixture;
+
+    /// `name/ visible+lost files layer`, a line each, what is in it below it.
+    fn told(area: &Area, depth: usize, out: &mut String) {
+        let name = String::from_utf8_lossy(&area.name);
+        let mark = match area.kind {
+            AreaKind::Directory => "/",
+            AreaKind::File => "",
+            AreaKind::Rest => "…",
+        };
+        let layer = area.layer.map_or("-".into(), |layer| layer.to_string());
+        let Area { visible, lost, files, .. } = area;
+        *out += &format!("{:depth$}{name}{mark} {visible}+{lost} {files} {layer}\n", "");
+        area.parts.iter().for_each(|part| told(part, depth + 2, out));
+    }
+
+    fn shown(layers: &[&str]) -> String {
+        let mut out = String::new();
+        told(&area(&Fixture::new(layers).tree), 0, &mut out);
+        out
+    }
+
+    #[test]
+    fn bytes_of_all_layers_stand_at_their_paths() {
+        let base = "file usr/a 100 a\nfile usr/b 50 b\nfile x 10 x\ndir empty\nfile usr/none 0 n\nhard usr/c usr/a";
+        insta::assert_snapshot!(shown(&[base, "gone x\nfile usr/b 170 c"]), @"
+        / 270+60 5 1
+          usr/ 270+50 4 1
+            b 170+50 2 1
+            a 100+0 1 0
+          x 0+10 1 0
+        ");
+    }
+
+    #[test]
+    fn what_is_small_is_the_rest() {
+        let many: String = (1..=40).map(|at| format!("file d/f{at} {at} x{at}\n")).collect();
+        let found = area(&Fixture::new(&[&many]).tree);
+        let parts = &found.parts[0].parts;
+        assert_eq!(parts.len(), NAMES + 1);
+        assert_eq!((parts[0].bytes(), parts[NAMES - 1].bytes()), (40, 11));
+        let rest = &parts[NAMES];
+        assert_eq!((rest.kind, rest.bytes(), rest.files, rest.layer), (AreaKind::Rest, 55, 10, None));
+    }
+
+    #[test]
+    fn what_lies_deep_counts_above() {
+        let deep = format!("file {}/file 7 x", vec!["d"; 3000].join("/"));
+        let mut found = &area(&Fixture::new(&[&deep]).tree);
+        let mut depth = 0;
+        while let [part] = &found.parts[..] {
+            (found, depth) = (part, depth + 1);
+        }
+        assert_eq!((depth, found.bytes(), found.kind), (DEPTH, 7, AreaKind::Directory));
+    }
+
+    #[test]
+    fn there_are_only_so_many() {
+        let many: String =
+            (0..100).flat_map(|a| (0..100).map(move |b| format!("file d{a}/f{b} {} x\n", a + b + 1))).collect();
+        fn count(area: &Area) -> usize {
+            1 + area.parts.iter().map(count).sum::<usize>()
+        }
+        let found = area(&Fixture::new(&[&many]).tree);
+        assert!(count(&found) < AREAS + 2 * NAMES, "{}", count(&found));
+        assert_eq!(found.files, 10_000);
+    }
+}

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::engine::EngineArg;
+use super::rewrite::{OptimizeArgs, RebaseArgs};
 use super::start::{NetworkArgs, StartArgs};
 
 /// Reads container images layer by layer, and tells where their bytes go
@@ -53,6 +54,11 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// How long a cold start takes: predicted, or with --measure really done
     Start(StartArgs),
+    /// Put an image's own layers on another base, and write that: nothing is built
+    Rebase(RebaseArgs),
+    /// Write an image with the same merged tree in fewer bytes: nothing that is lost is kept
+    #[command(visible_alias = "optimise", after_help = super::rewrite::drops_help())]
+    Optimize(OptimizeArgs),
     /// The merged tree, or what is at and below a path of it
     Ls(LsArgs),
     /// One file of the merged tree
@@ -348,6 +354,7 @@ pub(super) enum CheckFormatArg {
     Sarif,
     Github,
     Gitlab,
+    Html,
 }
 
 /// A report, and where it goes.

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use super::args::{CheckArgs, CheckFormatArg, GlobalArgs, ReportTo};
 use super::output::emit;
 use super::{Verdict, settings};
-use crate::analyze::{Base, EvidenceKind};
+use crate::analyze::{Base, EvidenceKind, Subject, area};
 use crate::budget::{self, Baseline, Budget, Facts, Origin};
 use crate::dockerfile::Dockerfile;
 use crate::model::ImageRef;
@@ -80,7 +80,9 @@ fn emit_all(checked: &Checked<'_>, args: &CheckArgs, global: &GlobalArgs) -> any
     let main = ReportTo { format: args.format, file: args.output.output.clone() };
     for ReportTo { format, file } in std::iter::once(&main).chain(&args.reports) {
         let top = if *format == CheckFormatArg::Json { Top(None) } else { Top(Some(ROWS)) };
-        let document = document::check(checked, top);
+        let mut document = document::check(checked, top);
+        let Subject { image, tree } = checked.subject;
+        document.map = (*format == CheckFormatArg::Html).then(|| (image.layers.len() as u64, area(tree)));
         let look = settings::look(global, file.is_some());
         emit(file.as_deref(), |to| report::write_check(&document, (*format).into(), look, to))?;
         if *format == CheckFormatArg::Github {
@@ -197,6 +199,7 @@ impl From<CheckFormatArg> for CheckFormat {
             CheckFormatArg::Sarif => Self::Sarif,
             CheckFormatArg::Github => Self::Github,
             CheckFormatArg::Gitlab => Self::Gitlab,
+            CheckFormatArg::Html => Self::Html,
         }
     }
 }

@@ -15,6 +15,7 @@ mod man;
 mod output;
 mod progress;
 mod recommend;
+mod rewrite;
 mod serve;
 mod settings;
 mod start;
@@ -62,6 +63,8 @@ fn run(args: &Args) -> anyhow::Result<Verdict> {
         Command::Recommend(args) => recommend::run(args, global),
         Command::Check(args) => check::run(args, global),
         Command::Start(args) => start::run(args, global),
+        Command::Rebase(args) => rewrite::rebase(args, global),
+        Command::Optimize(args) => rewrite::optimize(args, global),
         Command::Ls(args) => ls::run(args, global),
         Command::Cat(args) => cat::run(args, global),
         Command::Serve(args) => serve::run(args, global),

@@ -12,7 +12,7 @@ use super::interrupt::on_interrupt;
 use crate::report::{self, Report};
 
 /// The status of a program that SIGINT ended: 128 and the signal's number.
-const INTERRUPTED: i32 = 130;
+pub(super) const INTERRUPTED: i32 = 130;
 
 /// Calls `write` with where the output goes. A reader of standard output that goes away is no error.
 pub(super) fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {

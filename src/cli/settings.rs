@@ -139,12 +139,7 @@ pub(super) fn cache_dir(told: Option<&Path>) -> anyhow::Result<PathBuf> {
 impl ReportArgs {
     /// The form of the report.
     pub(super) fn format(&self) -> Format {
-        match self.format {
-            FormatArg::Table => Format::Table,
-            FormatArg::Json => Format::Json,
-            FormatArg::Markdown => Format::Markdown,
-            FormatArg::Html => Format::Html,
-        }
+        self.format.into()
     }
 
     /// Whether that form has pictures.
@@ -175,6 +170,17 @@ pub(super) fn look(global: &GlobalArgs, to_file: bool) -> Look {
         when => use_color(when, &std::io::stdout()),
     };
     Look::new(color, std::env::var("COLUMNS").ok().as_deref())
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Table => Self::Table,
+            FormatArg::Json => Self::Json,
+            FormatArg::Markdown => Self::Markdown,
+            FormatArg::Html => Self::Html,
+        }
+    }
 }
 
 impl From<ListFormatArg> for Format {

@@ -195,7 +195,7 @@ fn healthcheck(command: Option<&Command>) -> Healthcheck {
         Some(Form::Shell(line)) => vec!["CMD-SHELL".into(), line.clone()],
         Some(Form::Exec(words)) => [vec!["CMD".to_owned()], words.clone()].concat(),
     };
-    Healthcheck { test }
+    Healthcheck { test, ..Healthcheck::default() }
 }
 
 /// A path as seen from a folder, cleaned of `.` and `..`.

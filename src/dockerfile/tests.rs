@@ -203,7 +203,7 @@ LABEL "a b"="c d" e=f\ g
     assert_eq!((last.working_dir.as_str(), last.user.as_str()), ("/srv/lib", "2:1"));
     assert_eq!(last.stop_signal.as_deref(), Some("SIG"));
     let test = words(&["CMD-SHELL", "curl -f http://localhost/ || exit 1"]);
-    assert_eq!(last.healthcheck, Some(Healthcheck { test }));
+    assert_eq!(last.healthcheck, Some(Healthcheck { test, ..Healthcheck::default() }));
     let keys = |map: &BTreeMap<String, serde_json::Value>| map.keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(keys(&last.exposed_ports), "2/tcp 53/udp 8000/tcp 8001/tcp");
     assert_eq!(keys(&last.volumes), "/data /default");

@@ -2,11 +2,11 @@
 
 mod cache;
 mod capture;
+mod copy;
 mod room;
 mod rows;
 pub mod tar;
 
-use std::fs::File;
 use std::io::Read;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use rows::RowBuilder;
 use tar::TarError;
 
 pub use cache::{Cache, CacheError, CacheSize};
+pub use copy::read_file;
 
 /// All that is kept of a layer: every number in it was computed from bytes that were verified to the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,13 +138,24 @@ pub fn read_layer(
     rows.finish(&facts).map_err(|source| IndexError::Tar { digest: facts.digest, source })
 }
 
-/// Reads a layer's blob to its end, verifies it, and gives the contents of the regular file in `row`, in an unnamed
-/// temporary file.
-pub fn read_file(pool: &Pool, blob: Box<dyn Read + Send>, claims: &Claims, row: u32) -> Result<File, IndexError> {
-    let spool = |source| IndexError::Spool { source };
-    let builder = RowBuilder::copying(row, tempfile::tempfile().map_err(spool)?);
-    let (facts, mut builder) = blob::run(pool, blob, claims, Verify::Full, builder, &|_| {})?;
-    let copied = builder.copied().map_err(spool)?;
-    builder.finish(&facts).map_err(|source| IndexError::Tar { digest: facts.digest, source })?;
-    copied.ok_or_else(|| spool(std::io::ErrorKind::NotFound.into()))
+/// Is given the contents of a layer's regular files, in the order of rows. Nothing of it is verified before
+/// [`read_files`] is done.
+pub trait FileSink: Send {
+    /// The next bytes of the file in a row.
+    fn data(&mut self, row: u32, bytes: &[u8]);
+    /// … zeros that it does not store.
+    fn hole(&mut self, row: u32, len: u64);
+    /// The file is complete.
+    fn end(&mut self, row: u32);
+}
+
+/// Reads a layer's blob to its end and verifies it; the contents of its files go to the sink.
+pub fn read_files(
+    pool: &Pool,
+    blob: Box<dyn Read + Send>,
+    claims: &Claims,
+    sink: Box<dyn FileSink>,
+) -> Result<(), IndexError> {
+    let (facts, rows) = blob::run(pool, blob, claims, Verify::Full, RowBuilder::with_sink(sink), &|_| {})?;
+    rows.finish(&facts).map(drop).map_err(|source| IndexError::Tar { digest: facts.digest, source })
 }

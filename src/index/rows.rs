@@ -1,14 +1,11 @@
 //! Makes rows of tar entries: whiteouts told apart, contents hashed, what later analyses read captured.
 
-use std::fs::File;
-use std::io::{self, Seek, Write};
-
 use sha2::{Digest as _, Sha256};
 
 use super::capture::Capture;
 use super::room::Room;
 use super::tar::{Header, TarError, TarReader, Visitor};
-use super::{LayerIndex, Note};
+use super::{FileSink, LayerIndex, Note};
 use crate::blob::{Chunk, Facts, Stage};
 use crate::elf::Loadable;
 use crate::model::{ContentId, Digest, Entry, EntryKind, LayerPath, Meta};
@@ -38,19 +35,11 @@ impl RowBuilder {
         Self { reader: TarReader::default(), rows: Rows { sha256, ..Rows::default() }, failed: None }
     }
 
-    /// Also copies the contents of one row into a file.
-    pub(super) fn copying(row: u32, into: File) -> Self {
+    /// Also gives the contents of files to someone else.
+    pub(super) fn with_sink(sink: Box<dyn FileSink>) -> Self {
         let mut builder = Self::new(false);
-        builder.rows.copy = Some(Copy { row, into, failed: None });
+        builder.rows.sink = Some(sink);
         builder
-    }
-
-    /// The file that the row was copied into, from its start.
-    pub(super) fn copied(&mut self) -> io::Result<Option<File>> {
-        let Some(mut copy) = self.rows.copy.take() else { return Ok(None) };
-        copy.failed.take().map_or(Ok(()), Err)?;
-        copy.into.rewind()?;
-        Ok(Some(copy.into))
     }
 
     /// The layer's table, now that the blob has been read to its end and checked.
@@ -103,32 +92,7 @@ struct Rows {
     holes: u64,
     progress: Progress,
     file: Option<OpenFile>,
-    copy: Option<Copy>,
-}
-
-/// A row whose contents are wanted.
-struct Copy {
-    row: u32,
-    into: File,
-    failed: Option<io::Error>,
-}
-
-impl Copy {
-    fn write(&mut self, row: usize, bytes: &[u8]) {
-        if row == self.row as usize && self.failed.is_none() {
-            self.failed = self.into.write_all(bytes).err();
-        }
-    }
-
-    /// A hole stays a hole.
-    fn skip(&mut self, row: usize, len: u64) {
-        if row == self.row as usize && self.failed.is_none() {
-            let end = self.into.stream_position().map(|at| at.saturating_add(len));
-            let grown =
-                end.and_then(|end| self.into.set_len(end).and_then(|()| self.into.seek(io::SeekFrom::Start(end))));
-            self.failed = grown.err();
-        }
-    }
+    sink: Option<Box<dyn FileSink>>,
 }
 
 /// A regular file whose contents are being read.
@@ -161,8 +125,8 @@ impl Visitor for Rows {
     fn data(&mut self, bytes: &[u8]) {
         // What is no file has data too, now and then: a marker, an entry of an unknown type.
         let Some(file) = &mut self.file else { return };
-        if let Some(copy) = &mut self.copy {
-            copy.write(self.entries.len(), bytes);
+        if let Some(sink) = &mut self.sink {
+            sink.data(self.entries.len() as u32, bytes);
         }
         file.content.update(bytes);
         if let Some(hasher) = &mut file.sha256 {
@@ -176,8 +140,8 @@ impl Visitor for Rows {
 
     fn hole(&mut self, len: u64) {
         let Some(file) = &mut self.file else { return };
-        if let Some(copy) = &mut self.copy {
-            copy.skip(self.entries.len(), len);
+        if let Some(sink) = &mut self.sink {
+            sink.hole(self.entries.len() as u32, len);
         }
         file.hole(len);
     }
@@ -185,6 +149,9 @@ impl Visitor for Rows {
     fn end(&mut self, offset: u64) {
         let Some(file) = self.file.take() else { return };
         let row = self.entries.len() as u32;
+        if let Some(sink) = &mut self.sink {
+            sink.end(row);
+        }
         let mut entry = file.entry;
         if let EntryKind::File { content, sha256, .. } = &mut entry.kind {
             *content = ContentId(file.content.finalize().into());

@@ -71,7 +71,7 @@ pub enum EntryKind {
 }
 
 /// Metadata of an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Meta {
     /// Permission, set-id and sticky bits: the lowest 12.
     pub mode: u16,

@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{DiffId, Digest, Platform};
 
+/// What a document says beyond what is known here: kept, so that a document that is written anew loses nothing.
+pub type Unknown = BTreeMap<String, serde_json::Value>;
+
 /// Points at a blob: what the manifest claims of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,7 +61,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Config {
     /// When it was built, RFC 3339 as written.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// Architecture and operating system.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -67,7 +70,7 @@ pub struct Config {
     #[serde(default, deserialize_with = "null_is_default")]
     pub os: String,
     /// … and variant.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
     /// What to run, and how.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -78,6 +81,9 @@ pub struct Config {
     /// How it was built.
     #[serde(default, deserialize_with = "null_is_default")]
     pub history: Vec<History>,
+    /// Whatever else it says.
+    #[serde(flatten)]
+    pub other: Unknown,
 }
 
 /// `rootfs` of a config.
@@ -93,35 +99,44 @@ pub struct RootFs {
 #[serde(rename_all = "PascalCase", default)]
 pub struct RuntimeConfig {
     /// User (and group) it runs as; empty is root.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
     pub user: String,
     /// `NAME=value` in order.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
     /// The command's fixed part.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<Vec<String>>,
     /// The command's default arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cmd: Option<Vec<String>>,
     /// Where it starts.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
     pub working_dir: String,
     /// Ports, as `5000/tcp`.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub exposed_ports: BTreeMap<String, serde_json::Value>,
     /// Volumes by path.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, serde_json::Value>,
     /// Labels.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// Instructions for builds on top of it (Docker's extension).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub on_build: Option<Vec<String>>,
     /// Signal that stops it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_signal: Option<String>,
     /// How its health is checked (Docker's extension).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub healthcheck: Option<Healthcheck>,
     /// The shell of shell forms (Docker's extension).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shell: Option<Vec<String>>,
+    /// Whatever else it says.
+    #[serde(flatten)]
+    pub other: Unknown,
 }
 
 /// Docker's HEALTHCHECK.
@@ -131,6 +146,9 @@ pub struct Healthcheck {
     /// `["CMD", …]`, `["CMD-SHELL", "…"]` or `["NONE"]`.
     #[serde(deserialize_with = "null_is_default")]
     pub test: Vec<String>,
+    /// Intervals, and whatever else it says.
+    #[serde(flatten)]
+    pub other: Unknown,
 }
 
 /// One step of how an image was built.
@@ -138,16 +156,20 @@ pub struct Healthcheck {
 #[serde(default)]
 pub struct History {
     /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// The instruction.
     #[serde(deserialize_with = "null_is_default")]
     pub created_by: String,
     /// A note of the builder's.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
     pub comment: String,
     /// Whether it made no layer.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "std::ops::Not::not")]
     pub empty_layer: bool,
+    /// Whatever else it says.
+    #[serde(flatten)]
+    pub other: Unknown,
 }
 
 impl Config {
@@ -199,5 +221,19 @@ mod tests {
         assert_eq!(config.platform().to_string(), "linux/amd64");
         assert!(config.history.is_empty() && config.config.env.is_empty() && config.config.cmd.is_none());
         assert!(serde_json::from_str::<Config>(r#"{"config":null}"#).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_known_is_kept() {
+        let text = r#"{"architecture":"amd64","os":"linux","author":"x","os.version":"10","config":{"ArgsEscaped":true,
+            "Healthcheck":{"Test":["NONE"],"Interval":5}},"history":[{"created_by":"a","author":"y"}]}"#;
+        let config: Config = serde_json::from_str(text).unwrap();
+        let written = serde_json::to_value(&config).unwrap();
+        for path in
+            ["/author", "/os.version", "/config/ArgsEscaped", "/config/Healthcheck/Interval", "/history/0/author"]
+        {
+            assert!(written.pointer(path).is_some(), "{path}: {written}");
+        }
+        assert!(written.pointer("/config/Shell").is_none());
     }
 }

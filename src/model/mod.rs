@@ -13,7 +13,7 @@ pub use bytes::{bytes, signed_bytes};
 pub use digest::{ContentId, DiffId, Digest, DigestError};
 pub use entry::{Entry, EntryId, EntryKind, Meta, Xattrs};
 pub use history::instructions;
-pub use image::{Config, Descriptor, Healthcheck, History, Image, Layer, Manifest, RootFs, RuntimeConfig};
+pub use image::{Config, Descriptor, Healthcheck, History, Image, Layer, Manifest, RootFs, RuntimeConfig, Unknown};
 pub use path::LayerPath;
 pub use platform::{Platform, PlatformError};
 pub use reference::{ArchiveFormat, ImageRef, ReferenceError, familiar};

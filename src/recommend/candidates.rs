@@ -118,11 +118,13 @@ impl Search<'_> {
     }
 
     /// One image that is named, and nothing else.
-    pub(super) fn only(&self, reference: &ImageRef) -> Result<Option<Candidate>, RecommendError> {
+    pub(super) fn only(&self, reference: &ImageRef) -> Result<Candidate, RecommendError> {
         let lead = Lead { reference: reference.clone(), family: None, told: true };
         let mut missing = Vec::new();
         let described = self.described(vec![lead], &mut missing);
-        Ok(self.read(described, &mut missing)?.pop())
+        let read = self.read(described, &mut missing)?.pop();
+        let own = || RecommendError::Same { base: reference.to_string() };
+        read.ok_or_else(|| missing.pop().map_or_else(own, |missing| missing.error))
     }
 
     fn leads(&self, missing: &mut Vec<Missing>) -> Vec<Lead> {

@@ -49,6 +49,12 @@ pub enum RecommendError {
     /// A Dockerfile without a base.
     #[error("the stage is built from scratch: there is no base to make slimmer; choose another stage with --target")]
     Scratch,
+    /// A base that is there already.
+    #[error("{base} is what the image stands on already")]
+    Same {
+        /// It.
+        base: String,
+    },
     /// Neither an image nor a Dockerfile.
     #[error("name an image, or a Dockerfile with --dockerfile")]
     Nothing,
@@ -217,6 +223,25 @@ impl Recommendation {
 
 /// Looks for slimmer bases. `today` is `YYYY-MM-DD`.
 pub fn recommend(finder: Finder<'_>, request: &Request<'_>, today: &str) -> Result<Recommendation, RecommendError> {
+    look(finder, request, today, |search| search.run())
+}
+
+/// Looks at one base that is named, and at no other.
+pub fn onto(
+    finder: Finder<'_>,
+    request: &Request<'_>,
+    base: &ImageRef,
+    today: &str,
+) -> Result<Recommendation, RecommendError> {
+    look(finder, request, today, |search| Ok((vec![search.only(base)?], Vec::new())))
+}
+
+fn look(
+    finder: Finder<'_>,
+    request: &Request<'_>,
+    today: &str,
+    find: impl FnOnce(&Search<'_>) -> Result<(Vec<Candidate>, Vec<Unavailable>), RecommendError>,
+) -> Result<Recommendation, RecommendError> {
     let image = finder.scanner.read(&request.subject()?)?;
     let signs = Signs::of(image.subject(), finder.catalog);
     let base = match (&request.from, request.plan) {
@@ -227,7 +252,7 @@ pub fn recommend(finder: Finder<'_>, request: &Request<'_>, today: &str) -> Resu
     let application = application::Application::new(request, &image, &base)?;
     let search =
         Search { finder, request, image: &image, base: &base, signs: &signs, today, application: &application };
-    let (candidates, unavailable) = search.run()?;
+    let (candidates, unavailable) = find(&search)?;
     let mut found = Recommendation {
         end_of_life: search.end_of_life(),
         built: request.built(),
@@ -255,7 +280,7 @@ fn further(
     let Recommendation { image, base, signs, .. } = found;
     let application = application::Application::new(request, image, base)?;
     let search = Search { finder, request, image, base, signs, today, application: &application };
-    let first = |names: &Vec<ImageRef>| names.iter().find_map(|name| search.only(name).ok().flatten());
+    let first = |names: &Vec<ImageRef>| names.iter().find_map(|name| search.only(name).ok());
     Ok(names.iter().filter_map(first).collect())
 }
 

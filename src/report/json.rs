@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::document::{
-    CheckDocument, ComposeDocument, DiffDocument, InspectDocument, ListDocument, RecommendDocument, StartDocument,
+    CheckDocument, ComposeDocument, DiffDocument, InspectDocument, ListDocument, RecommendDocument, RewriteDocument,
+    StartDocument,
 };
 use super::escape::is_invisible;
 
@@ -52,6 +53,7 @@ pub fn schemas() -> Vec<(&'static str, serde_json::Value)> {
         ("recommend", schemars::schema_for!(RecommendDocument).to_value()),
         ("check", schemars::schema_for!(CheckDocument).to_value()),
         ("compose", schemars::schema_for!(ComposeDocument).to_value()),
+        ("rewrite", schemars::schema_for!(RewriteDocument).to_value()),
         ("start", schemars::schema_for!(StartDocument).to_value()),
     ]
 }

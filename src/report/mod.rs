@@ -27,7 +27,9 @@ pub use human::{bytes, signed_bytes, today};
 pub use json::schemas;
 pub use listing::write_listing;
 
-use document::{CheckDocument, ComposeDocument, DiffDocument, InspectDocument, RecommendDocument, StartDocument};
+use document::{
+    CheckDocument, ComposeDocument, DiffDocument, InspectDocument, RecommendDocument, RewriteDocument, StartDocument,
+};
 use page::Page;
 
 /// The forms of a report.
@@ -62,6 +64,8 @@ pub enum CheckFormat {
     Github,
     /// GitLab's code quality report.
     Gitlab,
+    /// One HTML page.
+    Html,
 }
 
 /// How a table looks.
@@ -113,6 +117,11 @@ impl Report for CheckDocument {
     fn page(&self) -> Page {
         page::check(self)
     }
+
+    fn maps(&self) -> Vec<Map> {
+        let map = self.map.iter().cloned();
+        map.map(|(layers, area)| Map { label: page::Text::of(&self.image.reference), layers, area }).collect()
+    }
 }
 
 impl Report for DiffDocument {
@@ -142,6 +151,12 @@ impl Report for ComposeDocument {
     }
 }
 
+impl Report for RewriteDocument {
+    fn page(&self) -> Page {
+        page::rewrite(self)
+    }
+}
+
 impl Report for StartDocument {
     fn page(&self) -> Page {
         page::start(self)
@@ -168,5 +183,6 @@ pub fn write_check(document: &CheckDocument, format: CheckFormat, look: Look, to
         CheckFormat::Sarif => sarif::write(document, to),
         CheckFormat::Github => github::write(document, to),
         CheckFormat::Gitlab => gitlab::write(document, to),
+        CheckFormat::Html => html::write(&document.page(), &document.maps(), to),
     }
 }

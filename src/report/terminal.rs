@@ -10,6 +10,10 @@ use super::page::{Column, Page, Section, Table, Text, Tone};
 
 /// Blanks between columns.
 const GAP: u16 = 2;
+/// How long the longest bar is.
+const BAR: usize = 8;
+/// The end of a bar, by eighths of a place.
+const ENDS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /// The width of the terminal on standard output, if there is one.
 pub(super) fn width() -> Option<u16> {
@@ -54,9 +58,17 @@ fn grid(table: &Table, look: Look) -> Grid {
     if table.columns.iter().any(|column| !column.name.is_empty()) {
         grid.set_header(table.columns.iter().map(|column| cell(&Text::from(column.name).toned(Tone::Dim), *column)));
     }
+    let bars = bars(table, look);
     for texts in &table.rows {
-        let mut row =
-            Row::from(texts.iter().zip(&table.columns).map(|(text, column)| cell(text, *column)).collect::<Vec<_>>());
+        let cells = texts.iter().zip(&table.columns).zip(&bars);
+        let cells = cells.map(|((text, column), width)| match text.bar.zip(*width) {
+            Some((share, width)) => {
+                let text = Text { text: format!("{} {:>width$}", bar(share), text.text), ..text.clone() };
+                cell(&text, *column)
+            }
+            None => cell(text, *column),
+        });
+        let mut row = Row::from(cells.collect::<Vec<_>>());
         if table.one_line {
             row.max_height(1);
         }
@@ -71,6 +83,27 @@ fn grid(table: &Table, look: Look) -> Grid {
         }
     }
     grid
+}
+
+/// For each column that has bars, if there is room for all of them: the width of what stands beside them.
+fn bars(table: &Table, look: Look) -> Vec<Option<usize>> {
+    let width = |at: usize| {
+        let texts = table.rows.iter().filter_map(|row| row.get(at)).flat_map(|text| text.text.lines());
+        let names = [table.columns[at].name];
+        texts.chain(names).map(|line| line.chars().count()).max().unwrap_or(0)
+    };
+    let has_bar = |at: usize| table.rows.iter().any(|row| row.get(at).is_some_and(|text| text.bar.is_some()));
+    let columns: Vec<(usize, bool)> = (0..table.columns.len()).map(|at| (width(at), has_bar(at))).collect();
+    let needed = |(width, bar): &(usize, bool)| width + usize::from(GAP) + if *bar { BAR + 1 } else { 0 };
+    let fits = columns.iter().map(needed).sum::<usize>() <= usize::from(look.width + GAP);
+    columns.into_iter().map(|(width, bar)| (bar && fits && !table.one_line).then_some(width)).collect()
+}
+
+/// So many thousandths of the longest bar; what is more than nothing is seen.
+fn bar(share: u16) -> String {
+    let eighths = (usize::from(share) * BAR * 8 / 1000).max(usize::from(share > 0));
+    let bar = "█".repeat(eighths / 8) + ENDS[eighths % 8];
+    format!("{bar:<BAR$}")
 }
 
 fn cell(text: &Text, column: Column) -> Cell {
@@ -97,4 +130,33 @@ fn paint(text: &str, tone: Tone, look: Look) -> String {
         Tone::Warn => 33,
     };
     if look.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::page::{left, right};
+    use super::*;
+
+    #[test]
+    fn bars_stand_where_there_is_room() {
+        let rows = [1_000_u64, 1_000_000, 620_000, 0];
+        let row = |bytes: u64| vec!["x".into(), Text::bytes(bytes, 1_000_000)];
+        let table =
+            Table { columns: vec![left("image"), right("stored")], rows: rows.map(row).into(), one_line: false };
+        let shown = |width| grid(&table, Look { color: false, width }).to_string();
+        insta::assert_snapshot!(shown(60), @"
+        image             stored
+        x      ▏          1.0 kB
+        x      ████████   1.0 MB
+        x      ████▉    620.0 kB
+        x                    0 B
+        ");
+        insta::assert_snapshot!(shown(20), @"
+        image    stored
+        x        1.0 kB
+        x        1.0 MB
+        x      620.0 kB
+        x           0 B
+        ");
+    }
 }

@@ -1,8 +1,9 @@
 //! Writes an OCI image layout (image-spec image-layout.md): blobs first, the index that names them last.
 
-use std::collections::HashMap;
-use std::fs;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -12,13 +13,13 @@ use tempfile::NamedTempFile;
 
 use super::RewriteError;
 use crate::blob::Compression;
-use crate::model::{Descriptor, Digest};
+use crate::model::{Descriptor, Digest, Layer};
 use crate::scan::ScanError;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Where a layout keeps an image's name (image-spec annotations.md).
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// A layout that is being written. Nothing reads it as one before [`LayoutWriter::finish`].
 #[derive(Debug)]
@@ -39,7 +40,9 @@ impl LayoutWriter {
 
     /// A blob to be written.
     pub fn draft(&self) -> Result<Draft, RewriteError> {
-        let file = NamedTempFile::new_in(&self.dir).map_err(failed(&self.dir))?;
+        // What a file of the user's gets, less what the umask takes.
+        let file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(&self.dir);
+        let file = file.map_err(failed(&self.dir))?;
         Ok(Draft { blobs: self.dir.join("blobs/sha256"), to: Hashing::new(file), first: Vec::new() })
     }
 
@@ -62,14 +65,47 @@ impl LayoutWriter {
         Ok(descriptor)
     }
 
+    /// What a layer that is not copied is to a manifest: its blob is where the image goes already.
+    pub(super) fn elsewhere(layer: &Layer) -> Descriptor {
+        let gzip = layer.media_type.ends_with("gzip");
+        let media_type = match &layer.media_type {
+            docker if docker.starts_with("application/vnd.docker.") => {
+                let compression = if gzip { Compression::Gzip } else { Compression::None };
+                compression.layer_type().to_owned()
+            }
+            told => told.clone(),
+        };
+        let (urls, annotations) = Default::default();
+        Descriptor { media_type, digest: layer.digest, size: layer.stored_bytes, urls, annotations, platform: None }
+    }
+
     /// Adds an image of layers that are there.
     pub fn image(&mut self, name: &str, config: &impl Serialize, layers: &[Descriptor]) -> Result<(), RewriteError> {
+        self.annotated_image(Some(name), config, layers, &BTreeMap::new()).map(drop)
+    }
+
+    /// … with annotations, and with or without a name. Gives the manifest's descriptor.
+    pub fn annotated_image(
+        &mut self,
+        name: Option<&str>,
+        config: &impl Serialize,
+        layers: &[Descriptor],
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<Descriptor, RewriteError> {
         let config = self.document(CONFIG, config)?;
-        let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers });
+        let mut manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers });
+        if !annotations.is_empty() {
+            manifest["annotations"] = json!(annotations);
+        }
         let mut manifest = self.document(MANIFEST, &manifest)?;
-        manifest.annotations.insert(REF_NAME.into(), name.into());
-        self.manifests.push(manifest);
-        Ok(())
+        manifest.annotations.extend(name.map(|name| (REF_NAME.into(), name.into())));
+        self.manifests.push(manifest.clone());
+        Ok(manifest)
+    }
+
+    /// For what went wrong in writing a blob: with the layout's path.
+    pub(super) fn failed(&self, error: io::Error) -> RewriteError {
+        failed(&self.dir)(error)
     }
 
     fn document(&self, media_type: &str, document: &impl Serialize) -> Result<Descriptor, RewriteError> {
@@ -181,7 +217,7 @@ impl<W: Write, A: sha2::Digest> Write for Hashing<W, A> {
 }
 
 /// For `map_err`: the path, and the system's answer.
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> RewriteError {
+pub(super) fn failed(path: &Path) -> impl FnOnce(io::Error) -> RewriteError {
     let path = path.display().to_string();
     move |source| RewriteError::Io { path, source }
 }

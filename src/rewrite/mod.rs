@@ -1,12 +1,35 @@
-//! New images out of layers that are there: their blobs are copied as they are, and checked while they are.
+//! New images out of layers that are there. A [`Plan`] says which blobs stay as they are and which are made anew; it is
+//! written into a layout that nobody sees, read back, compared with what it was to be ([`prove`]), and moved to its place.
 
+mod config;
+mod destination;
+mod encode;
 mod layout;
+mod merge;
+mod optimize;
+mod pack;
+mod plan;
+mod proof;
+mod push;
+mod rebase;
+mod recompress;
 mod stack;
+mod tar;
+mod three_way;
 
 use crate::model::Digest;
 use crate::scan::ScanError;
+use crate::source::RegistryError;
 
+pub use config::Conflict;
+pub use destination::{Destination, DestinationError, Output};
+pub use encode::Encoding;
 pub use layout::{Draft, Hashing, LayoutWriter};
+pub use merge::{Merged, Saved};
+pub use optimize::{DROPS, Drops, Optimize, optimize};
+pub use plan::{NewFile, Plan, Step};
+pub use proof::{Allowed, Proof, prove};
+pub use rebase::{Onto, Rebase, rebase};
 pub use stack::{Stack, copy};
 
 /// Why an image could not be written.
@@ -24,6 +47,25 @@ pub enum RewriteError {
         expected: Digest,
         /// Its digest now.
         found: Digest,
+    },
+    /// A registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A sparse file, whose holes would be written as zeros.
+    #[error("{path} is sparse, and would be written with all its zeros: leave it out with --drop {path}")]
+    Sparse {
+        /// The file.
+        path: String,
+    },
+    /// A pattern that is none.
+    #[error("{pattern:?} is neither something that can be dropped ({known}) nor a pattern of paths: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What can be dropped by name.
+        known: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A file.
     #[error("cannot write {path}: {source}")]

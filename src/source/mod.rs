@@ -34,7 +34,7 @@ pub(crate) use files::Part;
 pub use locate::locate;
 pub use oci_layout::LayoutError;
 pub(crate) use oci_layout::{Layout, names};
-pub use registry::{Environment, Patience, RegistryError, RegistrySource};
+pub use registry::{Environment, Patience, Put, RegistryError, RegistrySource, RegistryTarget};
 pub use resolve::ResolveError;
 pub(crate) use resolve::{MAX_MANIFEST, sha256, verify};
 pub(crate) use stored::Stored;

@@ -174,6 +174,11 @@ impl Node {
         self.inode
     }
 
+    /// What a name in it leads to.
+    pub fn child(&self, name: &[u8]) -> Option<NodeId> {
+        self.children.get(name).copied()
+    }
+
     /// The names in it, sorted; none for anything but a directory.
     pub fn children(&self) -> impl DoubleEndedIterator<Item = (&[u8], NodeId)> {
         self.children.iter().map(|(name, id)| (&**name, *id))

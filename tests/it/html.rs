@@ -38,7 +38,7 @@ impl Browser {
 /// Nothing went wrong, nothing was asked of a network, and axe-core has nothing against it.
 #[track_caller]
 fn is_sound(seen: &Value) {
-    for list in ["errors", "requests", "light", "dark", "zoomed"] {
+    for list in ["errors", "requests", "light", "dark", "zoomed", "cut", "shown"] {
         assert!(seen[list].as_array().is_none_or(Vec::is_empty), "{list}: {:#}", seen[list]);
     }
 }
@@ -93,10 +93,12 @@ fn every_report_has_a_page() {
     let sandbox = Sandbox::new();
     let oci = sandbox.oci(IMAGES);
     let (a, b) = (format!("{oci}:1"), format!("{oci}:2"));
+    sandbox.write("layerscope.toml", "[rules]\nlayers = 9\n");
     for (args, maps) in [
         (vec!["diff", "-f", "html", &a, &b], 2),
         (vec!["recommend", "--offline", "-f", "html", &a], 0),
         (vec!["start", "-f", "html", &a, &b], 0),
+        (vec!["check", "-f", "html", &a], 1),
     ] {
         let page = sandbox.ok(&args);
         assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"), "{args:?}");
@@ -139,15 +141,18 @@ fn chromium_shows_it_zooms_sorts_and_filters() {
 }
 
 #[test]
-fn chromium_shows_diff_and_recommend() {
+fn chromium_shows_diff_recommend_and_check() {
     let Some(browser) = Browser::need() else { return };
     let sandbox = Sandbox::new();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/workshop");
     let (full, slim) = (format!("oci:{}:full", fixtures.display()), format!("oci:{}:slim", fixtures.display()));
     let page = sandbox.path("page.html");
     let output = page.to_str().unwrap();
-    for args in [vec!["diff", &full, &slim], vec!["recommend", "--offline", &full]] {
-        sandbox.ok([&args[..], &["--format", "html", "-o", output]].concat());
+    let budget = "[rules]\nlayers = 9\nwasted-size = { limit = \"1kB\", reason = \"pulled for nothing\" }\n";
+    sandbox.write("layerscope.toml", budget);
+    for args in [vec!["diff", &full, &slim], vec!["recommend", "--offline", &full], vec!["check", &full]] {
+        let run = sandbox.layerscope([&args[..], &["--format", "html", "-o", output]].concat()).run();
+        assert_eq!(run.code(), i32::from(args[0] == "check"), "{run:?}");
         let seen = browser.look(&page);
         is_sound(&seen);
         assert!(seen["plain"].to_string().contains("MB"), "numbers need no script: {seen:#}");

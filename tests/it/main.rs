@@ -28,6 +28,7 @@ mod recommend_try;
 mod registry;
 mod registry_real;
 mod registry_trouble;
+mod rewrite;
 mod schema;
 mod serve;
 mod sources;

@@ -26,6 +26,7 @@ pub(super) fn merged(application: &Application<'_>, candidate: &RuntimeConfig) -
         stop_signal: pick(&own.stop_signal, &base.stop_signal, &candidate.stop_signal),
         healthcheck: pick(&own.healthcheck, &base.healthcheck, &candidate.healthcheck),
         shell: pick(&own.shell, &base.shell, &candidate.shell),
+        other: laid_over(&own.other, &base.other, &candidate.other),
     }
 }
 

@@ -242,7 +242,8 @@ fn without_a_shell_shell_forms_break() {
     breaks shell: its command needs a shell [/bin/sh]
     ");
     let health = case(WHEEL, "python app.py").with(|config| {
-        config.healthcheck = Some(Healthcheck { test: vec!["CMD-SHELL".into(), "true".into()] });
+        config.healthcheck =
+            Some(Healthcheck { test: vec!["CMD-SHELL".into(), "true".into()], ..Healthcheck::default() });
     });
     insta::assert_snapshot!(health.told(&none), @"
     breaks

@@ -17,6 +17,7 @@ use super::Subject;
 use crate::model::LayerPath;
 use facts::Facts;
 
+pub use places::is_place;
 pub use rules::RULES;
 
 /// How bad it is.

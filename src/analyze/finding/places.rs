@@ -140,6 +140,19 @@ fn place_of(folder: &LayerPath, places: &[Place]) -> Option<(usize, LayerPath)> 
     })
 }
 
+/// Whether a file is what a rule of this family looks for.
+pub fn is_place(rule: &str, path: &LayerPath) -> bool {
+    let places: &[Place] = match rule {
+        "package-lists" => &PACKAGE_LISTS,
+        "pip-cache" => &PIP_CACHES,
+        "npm-cache" => &NPM_CACHES,
+        "language-cache" => &LANGUAGE_CACHES,
+        "vcs-folder" => &VERSION_CONTROL,
+        _ => return false,
+    };
+    place_of(&path.parent(), places).is_some()
+}
+
 /// Whether the first names of a path, which ends in a slash, are these.
 fn begins_with(path: &[u8], names: &str) -> bool {
     path.strip_prefix(names.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"))

@@ -38,7 +38,7 @@ pub(in crate::cli) struct StartArgs {
 }
 
 /// The link to the registry.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Network")]
 pub(in crate::cli) struct NetworkArgs {
     /// A link by name: office (100 Mbit/s, 20 ms), ci (1 Gbit/s, 5 ms), cloud (2 Gbit/s, 2 ms), edge (20 Mbit/s, 60 ms,

@@ -6,7 +6,7 @@ use serde_json::Number;
 
 use super::{BaseDocument, FindingDocument, ImageDocument, PathDocument, Top, path_bytes};
 use crate::analyze::finding::Finding;
-use crate::analyze::{Base, Subject};
+use crate::analyze::{Area, Base, Subject};
 use crate::budget::{Amount, Budget, Evidence, GrownFile, Growth, Judged, Origin, Outcome};
 
 /// `layerscope.check/1`.
@@ -30,6 +30,9 @@ pub struct CheckDocument {
     pub baseline: Option<BaselineDocument>,
     /// What to mend of what counts, worst first.
     pub findings: Vec<LocatedDocument>,
+    /// How many layers it has and where its bytes lie, for forms that have pictures.
+    #[serde(skip)]
+    pub map: Option<(u64, Area)>,
 }
 
 /// A rule, and what came of it.
@@ -190,6 +193,7 @@ pub fn check(checked: &Checked<'_>, top: Top) -> CheckDocument {
         rules: checked.judged.outcomes.iter().map(|outcome| checked.rule(outcome)).collect(),
         baseline: checked.judged.growth.as_ref().map(|growth| checked.baseline(growth, top)),
         findings: checked.judged.findings.iter().map(locate).collect(),
+        map: None,
     }
 }
 

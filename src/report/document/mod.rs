@@ -9,6 +9,7 @@ mod diff;
 mod inspect;
 mod list;
 mod recommend;
+mod rewrite;
 mod start;
 
 use base64::Engine as _;
@@ -39,6 +40,10 @@ pub use list::{EntryDocument, ListDocument, StatDocument, entry};
 pub use recommend::{
     CandidateDocument, EndOfLifeDocument, FamilyDocument, FiguresDocument, NoteDocument, ReasonDocument,
     RecommendDocument, SavedDocument, StageDocument, UnavailableDocument, recommend,
+};
+pub use rewrite::{
+    ConflictDocument, PlaceDocument, ProofDocument, RefusedDocument, RewriteDocument, Rewritten, SizesDocument,
+    StepDocument, rewrite,
 };
 pub use start::{
     MeasuredDocument, PhasesDocument, PredictedDocument, ProfileDocument, RunDocument, SettingDocument, StartDocument,

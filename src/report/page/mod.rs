@@ -7,6 +7,7 @@ mod compose;
 mod diff;
 mod inspect;
 mod recommend;
+mod rewrite;
 mod start;
 
 use super::document::ImageDocument;
@@ -20,6 +21,7 @@ pub(super) use compose::compose;
 pub(super) use diff::diff;
 pub(super) use inspect::inspect;
 pub(super) use recommend::recommend;
+pub(super) use rewrite::rewrite;
 pub(super) use start::start;
 
 /// The longest text of a cell, in characters: a path may be as long (Linux, `PATH_MAX`), a label is without bound.

@@ -27,12 +27,13 @@ fn summary(document: &StartDocument) -> Section {
     if !document.have.is_empty() {
         lines.push(Text::of(format!("On the host already: {}", document.have.join(", "))).toned(Tone::Dim));
     }
+    let most = document.images.iter().map(|image| image.predicted.total).fold(0.0, f64::max);
     let rows = document.images.iter().enumerate().map(|(at, image)| {
         let it = &image.predicted;
         vec![
             number(at),
             saving(document, at),
-            Text::from(seconds(it.total)).toned(Tone::Strong),
+            Text::from(seconds(it.total)).toned(Tone::Strong).barred(it.total, most),
             range(it.low, it.high),
             seconds(it.pull).into(),
             seconds(it.create + it.ready).into(),

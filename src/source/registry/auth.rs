@@ -30,6 +30,10 @@ pub(super) struct Auth {
     repository: String,
     by_hand: Option<Credentials>,
     environment: Environment,
+    /// What is done in the repository.
+    actions: &'static str,
+    /// Repositories of the same registry that blobs come from.
+    sources: Vec<String>,
     state: Mutex<State>,
 }
 
@@ -69,7 +73,13 @@ impl Auth {
     /// For a host as its name is written in configuration files.
     pub(super) fn new(host: &str, repository: &str, by_hand: Option<Credentials>, environment: Environment) -> Self {
         let (host, repository) = (host.to_owned(), repository.to_owned());
-        Self { host, repository, by_hand, environment, state: Mutex::default() }
+        let (actions, sources) = ("pull", Vec::new());
+        Self { host, repository, by_hand, environment, actions, sources, state: Mutex::default() }
+    }
+
+    /// The same, to push what may come from other repositories.
+    pub(super) fn pushing(self, sources: Vec<String>) -> Self {
+        Self { actions: "pull,push", sources, ..self }
     }
 
     /// What to send now. A token near its end is renewed first.
@@ -110,10 +120,14 @@ impl Auth {
             return self.wrong_login(&state, reason);
         }
         let advice = match state.found() {
-            Some(found) => format!("the login from {} may not pull it, or it does not exist", found.origin),
+            Some(found) => format!("the login from {} may not {} it, or it does not exist", found.origin, self.verb()),
             None => format!("it does not exist, or it needs a login: `docker login {}`", self.host),
         };
         RegistryError::Denied { what: what.into(), host: self.host.clone(), reason, advice }
+    }
+
+    fn verb(&self) -> &'static str {
+        if self.actions == "pull" { "pull" } else { "push" }
     }
 
     async fn renew(&self, state: &mut State, http: &Http, registry: &Url, insecure: bool) -> Result<(), RegistryError> {
@@ -128,7 +142,8 @@ impl Auth {
                 let url = realm(&text, secure).map_err(|reason| self.unusable(reason))?;
                 // The registry's own host keeps its exemption when it is also the one that gives tokens.
                 let insecure = insecure && url.origin() == registry.origin();
-                let scopes = scopes(&self.repository, scope.as_deref());
+                let mut scopes = scopes(&self.repository, self.actions, scope.as_deref());
+                scopes.extend(self.sources.iter().map(|source| format!("repository:{source}:pull")));
                 self.bearer(state, http, Realm { url, service, scopes, insecure }).await
             }
         }

@@ -41,9 +41,9 @@ fn one(challenge: &http_auth::ChallengeRef<'_>) -> Option<Challenge> {
     }
 }
 
-/// The scopes to ask for: to pull, and what the registry itself names, if that is to pull as well.
-pub(super) fn scopes(repository: &str, named: Option<&str>) -> Vec<String> {
-    let mut scopes = vec![format!("repository:{repository}:pull")];
+/// The scopes to ask for: what is to be done, and what the registry itself names, if that is to pull.
+pub(super) fn scopes(repository: &str, actions: &str, named: Option<&str>) -> Vec<String> {
+    let mut scopes = vec![format!("repository:{repository}:{actions}")];
     let named = named.filter(|scope| scope.ends_with(":pull") && *scope != scopes[0]).map(str::to_owned);
     scopes.extend(named);
     scopes
@@ -95,6 +95,7 @@ mod tests {
 
     #[test]
     fn only_pulling_is_asked_for() {
+        let scopes = |repository: &str, named| scopes(repository, "pull", named);
         assert_eq!(scopes("a/b", None), ["repository:a/b:pull"]);
         assert_eq!(scopes("a/b", Some("repository:a/b:pull")), ["repository:a/b:pull"]);
         assert_eq!(scopes("b", Some("repository:a/b:pull")), ["repository:b:pull", "repository:a/b:pull"]);

@@ -57,6 +57,16 @@ impl Endpoint {
         Ok(Self { location, http, auth, bases, settled: OnceLock::new(), patience })
     }
 
+    /// The registry itself, to push what may come from other repositories of it.
+    pub(super) fn pushing(self, sources: Vec<String>) -> Self {
+        Self { auth: self.auth.pushing(sources), ..self }
+    }
+
+    /// How long to wait for it, and how often to try.
+    pub(super) fn patience(&self) -> Patience {
+        self.patience
+    }
+
     /// A small document, as often asked for as is reasonable. `path` comes after `/v2/REPOSITORY/`.
     pub(super) async fn document(
         &self,
@@ -99,11 +109,16 @@ impl Endpoint {
     }
 
     async fn get(&self, path: &str, request: Request<'_>) -> Result<Response, RegistryError> {
+        self.ask(path, request, &[200, 206]).await
+    }
+
+    /// Asked once: an answer with one of these statuses is one; else what it refuses.
+    pub(super) async fn ask(&self, path: &str, request: Request<'_>, good: &[u16]) -> Result<Response, RegistryError> {
         let request = Request { insecure: self.location.insecure, ..request };
         let answer = self.reach(path, request).await?;
         let status = answer.response.status().as_u16();
         match status {
-            200 | 206 => Ok(answer.response),
+            status if good.contains(&status) => Ok(answer.response),
             401 | 403 if !answer.foreign => {
                 let reason = reason_of(&start_of_body(answer.response).await);
                 Err(self.auth.denied(request.what, status, reason).await)

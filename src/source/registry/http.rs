@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RANGE};
+use bytes::Bytes;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION, RANGE,
+};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, Url};
 
@@ -35,6 +38,18 @@ pub(super) struct Request<'a> {
     pub(super) form: Option<&'a str>,
     /// Whether the host of the first URL need not prove who it is.
     pub(super) insecure: bool,
+    /// What is done, where it is not to get something.
+    pub(super) change: Option<Change<'a>>,
+}
+
+/// A request that may change something. It is never redirected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change<'a> {
+    pub(super) method: &'a Method,
+    pub(super) body: &'a Bytes,
+    pub(super) content_type: &'a str,
+    /// The first and the last byte of a piece of a blob.
+    pub(super) range: Option<(u64, u64)>,
 }
 
 /// What came back.
@@ -68,7 +83,7 @@ impl Http {
             let secret = authorization.filter(|_| !foreign);
             let response = self.send_once(&here, request, secret, foreign).await?;
             match next(&here, &response, request.what)? {
-                Some(there) if request.form.is_none() => here = there,
+                Some(there) if request.form.is_none() && request.change.is_none() => here = there,
                 _ => return Ok(Answer { response, foreign }),
             }
         }
@@ -89,7 +104,8 @@ impl Http {
         foreign: bool,
     ) -> Result<Response, RegistryError> {
         let client = self.client(url, request.insecure && !foreign)?;
-        let method = if request.form.is_some() { Method::POST } else { Method::GET };
+        let usual = if request.form.is_some() { Method::POST } else { Method::GET };
+        let method = request.change.map_or(usual, |change| change.method.clone());
         // Without this a proxy may pack a blob again, and its digest would no longer fit.
         let mut builder = client.request(method, url.clone()).header(ACCEPT_ENCODING, "identity");
         if let Some(accept) = request.accept {
@@ -103,6 +119,12 @@ impl Http {
         }
         if let Some(form) = request.form {
             builder = builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.to_owned());
+        }
+        if let Some(Change { body, content_type, range, .. }) = request.change {
+            builder = builder.header(CONTENT_TYPE, content_type).body(body.clone());
+            if let Some((first, last)) = range {
+                builder = builder.header(CONTENT_RANGE, format!("{first}-{last}"));
+            }
         }
         tracing::debug!(host = authority(url), what = request.what, from = request.from, "request");
         builder.send().await.map_err(|error| RegistryError::transport(request.what, &authority(url), error))

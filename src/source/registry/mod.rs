@@ -19,6 +19,7 @@ mod environment;
 mod error;
 mod helper;
 mod http;
+mod push;
 mod response;
 mod retry;
 mod tags;
@@ -38,6 +39,7 @@ use crate::model::{Descriptor, Digest, Manifest, Platform, ReferenceError};
 
 pub use environment::Environment;
 pub use error::RegistryError;
+pub use push::{Put, RegistryTarget};
 pub use retry::Patience;
 
 /// What a manifest may be. Without it, registries convert to what nobody wants any more.

@@ -1,14 +1,15 @@
 //! Every form of a report, read by a parser that knows nothing of us; and images whose names would break out of it.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 use serde_json::Value;
 
-use crate::support::Sandbox;
+use crate::support::need::found;
+use crate::support::{Sandbox, need};
 
 /// Names and instructions that mean something to a terminal, a log, XML, HTML or Markdown.
 const HOSTILE: &str = r#"
@@ -40,7 +41,7 @@ fn reports(images: &str, more: &[&str]) -> (Sandbox, impl Fn(&Sandbox, &str) -> 
     let sandbox = Sandbox::new();
     let image = sandbox.oci(images);
     sandbox.write("layerscope.toml", BUDGET);
-    let formats = ["table", "json", "markdown", "junit", "sarif", "github", "gitlab"];
+    let formats = ["table", "json", "markdown", "junit", "sarif", "github", "gitlab", "html"];
     let reports: Vec<String> = formats.iter().map(|format| format!("--report={format}=report.{format}")).collect();
     let args =
         [&["check", "-q", image.as_str()], more, &reports.iter().map(String::as_str).collect::<Vec<_>>()].concat();
@@ -89,6 +90,29 @@ fn junit_is_read_by_nextests_reader() {
         text.contains(r"/app/a\n::error::gotcha") && text.contains("/app/b]]></failure><testcase>&amp;"),
         "{text:?}"
     );
+}
+
+/// The schema that Ant's reports are held to since 2009. It has no message for what was skipped, which pytest and Maven
+/// write and Jenkins shows.
+#[test]
+fn junit_is_as_its_schema_says() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/junit.xsd");
+    let Some(schema) = found(schema.is_file().then_some(schema), "junit.xsd is not in target/tools") else { return };
+    let Some(xmllint) = need("xmllint") else { return };
+    let (sandbox, read) = reports(HOSTILE, &[]);
+    let valid = |text: &str| {
+        sandbox.write("strict.xml", text);
+        let mut command = Command::new(&xmllint);
+        command.args(["--noout", "--schema"]).arg(&schema).arg(sandbox.path("strict.xml"));
+        let output = command.output().unwrap();
+        if output.status.success() { String::new() } else { String::from_utf8(output.stderr).unwrap() }
+    };
+    let text = read(&sandbox, "junit");
+    let (before, after) = text.split_once("<skipped message=").unwrap();
+    let strict =
+        format!("{before}<skipped{}", after.split_once('"').and_then(|(_, rest)| rest.split_once('"')).unwrap().1);
+    assert_eq!(valid(&strict), "");
+    assert_ne!(valid(&strict.replace("<testcase ", "<gotcha/><testcase ")), "", "the schema holds it to something");
 }
 
 /// The schema that the crate `serde-sarif` ships.

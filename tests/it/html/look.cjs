@@ -38,6 +38,16 @@ const violations = async (page) => {
   out.dark = await violations(dark);
   if (picture) await dark.screenshot({ path: picture.replace('.png', '-dark.png'), fullPage: true });
 
+  // On paper: nothing that only a screen can use, and nothing wider than the sheet.
+  await page.emulateMedia({ media: 'print' });
+  await page.setViewportSize({ width: 720, height: 1000 });
+  out.shown = await page.locator('input:visible, button:visible').evaluateAll((all) => all.map((one) => one.outerHTML));
+  out.cut = await page.locator('table, svg, figure').evaluateAll((all) => all
+    .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML.slice(0, 200)));
+  if (picture) await page.pdf({ path: picture.replace('.png', '.pdf') });
+  await page.emulateMedia({ media: 'screen' });
+  await page.setViewportSize({ width: 1200, height: 900 });
+
   const way = () => page.locator('.way').first().innerText();
   const map = page.locator('.map > svg').first();
   if (await map.count()) {

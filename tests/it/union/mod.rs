@@ -1,7 +1,7 @@
 //! How layers stack: each case of `ls` and of the fates as text, and beside what podman makes of the same layers.
 
 mod hard_links;
-mod random;
+pub(crate) mod random;
 mod tars;
 mod types;
 mod whiteouts;

@@ -29,6 +29,11 @@ impl Dice {
     }
 }
 
+/// The image of a number.
+pub(crate) fn random_image(seed: u64) -> String {
+    recipe(&mut Dice(seed))
+}
+
 /// A recipe of up to five layers. No path comes twice in a layer, parents come first, links come after their targets.
 fn recipe(dice: &mut Dice) -> String {
     let mut text = String::new();
@@ -85,7 +90,7 @@ fn layer(dice: &mut Dice) -> Vec<String> {
 fn random_images_are_what_podman_makes_of_them() {
     let Some(program) = need("podman") else { return };
     let sandbox = Sandbox::new();
-    let recipes: Vec<String> = (0..IMAGES).map(|seed| recipe(&mut Dice(seed))).collect();
+    let recipes: Vec<String> = (0..IMAGES).map(random_image).collect();
     let name = |n: usize| format!("localhost/test:{n}");
     let images = recipes.iter().enumerate().map(|(n, text)| ImageSpec { name: name(n), ..image(text) });
     let archive = sandbox.write("images.tar", old_docker_archive(&images.collect::<Vec<_>>()));

@@ -1,0 +1,139 @@
+//! Config documents of new images: history, labels, and who wins where old base, new base and image disagree.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Config, History, RuntimeConfig, instructions};
+
+/// Says so in the history.
+const BY: &str = "layerscope";
+
+/// The history of an image whose layers `from` to `to` became one; or none at all, if `empty`. Its steps stay, but make
+/// no layer, except for the last one that did.
+pub(super) fn merge_history(config: &mut Config, from: usize, to: usize, empty: bool) {
+    let steps: Vec<usize> = instructions(&config.history, to).into_iter().skip(from).flatten().collect();
+    // Without a history that tells of all layers there is none to keep: a wrong one is worse.
+    if steps.len() < to - from {
+        config.history.clear();
+        return;
+    }
+    let (last, others) = match steps.split_last() {
+        Some((last, others)) if !empty => (Some(*last), others),
+        _ => (None, &steps[..]),
+    };
+    for step in others {
+        config.history[*step].empty_layer = true;
+    }
+    if let Some(last) = last {
+        let merged = format!("{BY} optimize: {} layers in one", to - from);
+        let comment = &mut config.history[last].comment;
+        *comment = if comment.is_empty() { merged } else { format!("{comment}; {merged}") };
+    }
+}
+
+/// The history of an image's layers from one on, with the steps that follow them; none where it can't be told.
+pub(super) fn history_above(config: &Config, base_layers: usize) -> Option<Vec<History>> {
+    let layers = config.rootfs.diff_ids.len();
+    let steps = instructions(&config.history, layers);
+    if steps.iter().any(Option::is_none) {
+        return None;
+    }
+    let first = steps.get(base_layers).copied().flatten().unwrap_or(config.history.len());
+    Some(config.history[first..].to_vec())
+}
+
+/// A setting that the application and the new base have both changed: the application's stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// Its name: `Env PYTHON_VERSION`, `User`.
+    pub setting: String,
+    /// What the old base has.
+    pub old: String,
+    /// What the new one has.
+    pub new: String,
+    /// What the application has.
+    pub own: String,
+}
+
+/// Where old base, new base and image all say something else.
+pub(super) fn conflicts(old: &RuntimeConfig, new: &RuntimeConfig, own: &RuntimeConfig) -> Vec<Conflict> {
+    let (old, new, own) = (settings(old), settings(new), settings(own));
+    let value = |of: &BTreeMap<String, String>, name: &str| of.get(name).cloned().unwrap_or_default();
+    let all = own.keys().map(|name| Conflict {
+        setting: name.clone(),
+        old: value(&old, name),
+        new: value(&new, name),
+        own: value(&own, name),
+    });
+    // What is built on the base's value (`PATH=/venv/bin:$PATH`) is built on the new one's.
+    let built_on = |conflict: &Conflict| !conflict.old.is_empty() && conflict.own.contains(&conflict.old);
+    let differ = |conflict: &Conflict| {
+        conflict.old != conflict.own && conflict.old != conflict.new && conflict.new != conflict.own
+    };
+    all.filter(|conflict| differ(conflict) && !conflict.new.is_empty() && !built_on(conflict)).collect()
+}
+
+/// A config as names and values.
+fn settings(config: &RuntimeConfig) -> BTreeMap<String, String> {
+    let list = |words: &Option<Vec<String>>| words.as_ref().map(|words| format!("{words:?}")).unwrap_or_default();
+    let mut settings: BTreeMap<String, String> = [
+        ("User", config.user.clone()),
+        ("WorkingDir", config.working_dir.clone()),
+        ("Entrypoint", list(&config.entrypoint)),
+        ("Cmd", list(&config.cmd)),
+        ("StopSignal", config.stop_signal.clone().unwrap_or_default()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    let variables = config.env.iter().filter_map(|pair| pair.split_once('='));
+    settings.extend(variables.map(|(name, value)| (format!("Env {name}"), value.to_owned())));
+    settings.extend(config.labels.iter().map(|(name, value)| (format!("Label {name}"), value.clone())));
+    settings.retain(|_, value| !value.is_empty());
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pattern: &str) -> Config {
+        let step = |(at, c): (usize, char)| History {
+            created_by: format!("step {at}"),
+            empty_layer: c == '-',
+            ..History::default()
+        };
+        Config { history: pattern.chars().enumerate().map(step).collect(), ..Config::default() }
+    }
+
+    fn pattern(config: &Config) -> String {
+        config.history.iter().map(|step| if step.empty_layer { '-' } else { '+' }).collect()
+    }
+
+    #[test]
+    fn merged_steps_stay_and_the_last_makes_the_layer() {
+        let mut merged = config("+-+-++-");
+        merge_history(&mut merged, 1, 4, false);
+        assert_eq!(pattern(&merged), "+----+-");
+        assert_eq!(merged.history[5].comment, "layerscope optimize: 3 layers in one");
+        let mut nothing = config("+-+-++-");
+        merge_history(&mut nothing, 1, 4, true);
+        assert_eq!(pattern(&nothing), "+------");
+        let mut unknown = config("+");
+        merge_history(&mut unknown, 0, 3, false);
+        assert_eq!(pattern(&unknown), "");
+    }
+
+    #[test]
+    fn conflicts_are_of_three() {
+        let with = |env: &[&str], user: &str| RuntimeConfig {
+            env: env.iter().map(|pair| (*pair).to_owned()).collect(),
+            user: user.into(),
+            ..RuntimeConfig::default()
+        };
+        let old = with(&["A=1", "B=1", "C=1", "PATH=/bin"], "");
+        let new = with(&["A=2", "B=2", "C=1", "PATH=/usr/bin"], "nobody");
+        let own = with(&["A=1", "B=3", "C=3", "D=4", "PATH=/venv:/bin"], "app");
+        let found: Vec<String> = conflicts(&old, &new, &own).into_iter().map(|conflict| conflict.setting).collect();
+        assert_eq!(found, ["Env B", "User"]);
+    }
+}

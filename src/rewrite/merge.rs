@@ -1,0 +1,241 @@
+//! Several layers as one: what the merged tree has of them, and what it lacks of the layers below. Nothing that is lost is
+//! written again.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::RewriteError;
+use crate::model::{ContentId, Entry, EntryId, EntryKind, LayerPath, Meta};
+use crate::tree::{InodeId, Item, Node, Tree};
+
+/// A mark of overlayfs's that says what whiteouts say in a layer.
+const OPAQUE: &[u8] = b"trusted.overlay.opaque";
+
+/// What is left out, and what becomes one.
+pub struct Choice<'c> {
+    /// The layers that are merged: from this one to the last.
+    pub from: usize,
+    /// Whether a file that the image has is left out.
+    pub drops: &'c dyn Fn(&LayerPath, &Entry) -> bool,
+    /// Whether equal files become hard links of one.
+    pub dedupe: bool,
+}
+
+/// A layer that takes the place of several.
+#[derive(Debug, Default)]
+pub struct Merged {
+    /// The first of the layers.
+    pub from: usize,
+    /// Directories, a parent before its children.
+    pub(super) dirs: Vec<(LayerPath, Meta)>,
+    /// Links, devices and pipes: where their entries are, and their names.
+    pub(super) special: Vec<(EntryId, Named)>,
+    /// Files by where their contents are.
+    pub(super) files: BTreeMap<EntryId, Named>,
+    /// Further names of files of the layers below: the name, and one that they have there.
+    pub(super) links: Vec<(LayerPath, LayerPath, Meta)>,
+    /// What is hidden in the layers below.
+    pub(super) whiteouts: Vec<LayerPath>,
+    /// What it saves.
+    pub saved: Saved,
+}
+
+/// The names of a file, and its metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) names: Vec<LayerPath>,
+    pub(super) meta: Meta,
+}
+
+/// File bytes of the merged layers that the one in their place has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// File bytes of the layers before.
+    pub before: u64,
+    /// … of the one in their place.
+    pub after: u64,
+    /// Lost bytes: not in the merged tree, or there already in a layer below.
+    pub lost: u64,
+    /// Of files that were left out.
+    pub dropped: u64,
+    /// Of files that became hard links.
+    pub deduped: u64,
+    /// How many files were left out.
+    pub dropped_files: u64,
+    /// How many became hard links.
+    pub deduped_files: u64,
+}
+
+/// A file's names in the merged tree.
+#[derive(Default)]
+struct Names {
+    /// Those that the merged layers give it.
+    own: Vec<LayerPath>,
+    /// The first of those that it has from below.
+    below: Option<LayerPath>,
+}
+
+impl Merged {
+    /// Of the merged tree of an image, and that of the layers below alone.
+    pub fn new(tree: &Tree, below: &Tree, choice: &Choice<'_>) -> Result<Self, RewriteError> {
+        let before = tree.layers().iter().skip(choice.from).map(|layer| layer.file_bytes()).sum();
+        let mut merged = Self { from: choice.from, saved: Saved { before, ..Saved::default() }, ..Self::default() };
+        let mut inodes: BTreeMap<InodeId, Names> = BTreeMap::new();
+        for item in tree.walk() {
+            match item.node.inode() {
+                None => merged.dir(tree, below, &item),
+                Some(inode) => {
+                    let own = item.node.layer as usize >= choice.from;
+                    if own && merged.leaves_out(tree, &item, choice) {
+                        continue;
+                    }
+                    let names = inodes.entry(inode).or_default();
+                    if own {
+                        names.own.push(item.path);
+                    } else {
+                        names.below.get_or_insert(item.path);
+                    }
+                }
+            }
+        }
+        for names in inodes.into_values().filter(|names| !names.own.is_empty()) {
+            merged.file(tree, below, names)?;
+        }
+        merged.hide(tree, below);
+        if choice.dedupe {
+            merged.dedupe(tree);
+        }
+        merged.saved.after = merged.files.keys().map(|id| tree.entry(*id).file_bytes()).sum();
+        let Saved { before, after, dropped, deduped, .. } = merged.saved;
+        // A file whose contents come up from below may make it more than it was.
+        merged.saved.lost = before.saturating_sub(after + dropped + deduped);
+        Ok(merged)
+    }
+
+    /// Whether anything would be in the layer.
+    pub fn is_empty(&self) -> bool {
+        let Self { dirs, special, files, links, whiteouts, .. } = self;
+        dirs.is_empty() && special.is_empty() && files.is_empty() && links.is_empty() && whiteouts.is_empty()
+    }
+
+    fn dir(&mut self, tree: &Tree, below: &Tree, item: &Item<'_>) {
+        let lower = below.get(&item.path).map(|id| below.node(id)).filter(|node| node.is_dir());
+        let meta = tree.meta(item.node).map_or_else(implied_meta, written);
+        let same = lower.is_some_and(|lower| below.meta(lower).is_some_and(|below| written(below) == meta));
+        let implied_root = item.path.is_root() && item.node.entry.is_none();
+        if item.node.layer as usize >= self.from && !same && !implied_root {
+            self.dirs.push((item.path.clone(), meta));
+        }
+    }
+
+    fn leaves_out(&mut self, tree: &Tree, item: &Item<'_>, choice: &Choice<'_>) -> bool {
+        let Some(id) = tree.data(item.node) else { return false };
+        let entry = tree.entry(id);
+        let drops = entry.is_file() && (choice.drops)(&item.path, entry);
+        if drops {
+            self.saved.dropped_files += 1;
+            if id.layer as usize >= self.from && tree.names(item.node) == 1 {
+                self.saved.dropped += entry.file_bytes();
+            }
+        }
+        drops
+    }
+
+    fn file(&mut self, tree: &Tree, below: &Tree, names: Names) -> Result<(), RewriteError> {
+        let Names { own, below: linked } = names;
+        let Some(node) = own.first().and_then(|path| tree.get(path)).map(|id| tree.node(id)) else { return Ok(()) };
+        let (Some(id), Some(meta)) = (tree.data(node), tree.meta(node).map(written)) else { return Ok(()) };
+        if let ([path], None, 1) = (&own[..], &linked, tree.names(node))
+            && is_below(tree, node, below, path)
+        {
+            return Ok(());
+        }
+        if let Some(target) = linked.filter(|_| (id.layer as usize) < self.from) {
+            self.links.extend(own.into_iter().map(|path| (path, target.clone(), meta.clone())));
+            return Ok(());
+        }
+        let named = Named { names: own, meta };
+        match &tree.entry(id).kind {
+            EntryKind::File { size, apparent_size, .. } if size != apparent_size => {
+                Err(RewriteError::Sparse { path: tree.entry(id).path.display() })
+            }
+            EntryKind::File { .. } => {
+                self.files.insert(id, named);
+                Ok(())
+            }
+            _ => {
+                self.special.push((id, named));
+                Ok(())
+            }
+        }
+    }
+
+    /// Names of the layers below that the merged tree has not. What takes the place of something else hides it by itself.
+    fn hide(&mut self, tree: &Tree, below: &Tree) {
+        let mut stack = vec![(LayerPath::root(), tree.root(), below.root())];
+        while let Some((path, upper, lower)) = stack.pop() {
+            for (name, lower) in below.node(lower).children() {
+                let path = path.join(name);
+                match tree.node(upper).child(name) {
+                    None => self.whiteouts.push(path),
+                    Some(upper) if tree.node(upper).is_dir() && below.node(lower).is_dir() => {
+                        stack.push((path, upper, lower));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        self.whiteouts.sort();
+    }
+
+    /// Of files with the same contents and metadata the first in the tar keeps its contents; the others become its names.
+    fn dedupe(&mut self, tree: &Tree) {
+        let mut first: HashMap<(ContentId, Meta), EntryId> = HashMap::new();
+        let mut equal: Vec<(EntryId, EntryId)> = Vec::new();
+        for (id, named) in &self.files {
+            if let EntryKind::File { size: 1.., content, .. } = tree.entry(*id).kind {
+                let kept = *first.entry((content, named.meta.clone())).or_insert(*id);
+                equal.extend((kept != *id).then_some((kept, *id)));
+            }
+        }
+        for (kept, gone) in equal {
+            let Some(named) = self.files.remove(&gone) else { continue };
+            self.saved.deduped += tree.entry(gone).file_bytes();
+            self.saved.deduped_files += 1;
+            if let Some(kept) = self.files.get_mut(&kept) {
+                kept.names.extend(named.names);
+            }
+        }
+    }
+}
+
+/// Whether the layers below have the very same file there, of this one name.
+fn is_below(tree: &Tree, node: &Node, below: &Tree, path: &LayerPath) -> bool {
+    let Some(lower) = below.get(path).map(|id| below.node(id)) else { return false };
+    let (Some(a), Some(b)) = (tree.data(node), below.data(lower)) else { return false };
+    let meta = |tree: &Tree, node: &Node| tree.meta(node).map(written);
+    let same_kind = same(&tree.entry(a).kind, &below.entry(b).kind);
+    !lower.is_dir() && below.names(lower) == 1 && same_kind && meta(tree, node) == meta(below, lower)
+}
+
+/// Whether two entries that are no directories are the same thing.
+pub(super) fn same(a: &EntryKind, b: &EntryKind) -> bool {
+    match (a, b) {
+        (
+            EntryKind::File { content: a, apparent_size: a_size, .. },
+            EntryKind::File { content: b, apparent_size: b_size, .. },
+        ) => a == b && a_size == b_size,
+        (a, b) => a == b,
+    }
+}
+
+/// Metadata as it is written: the merged layer hides nothing by overlayfs's own mark.
+pub(super) fn written(meta: &Meta) -> Meta {
+    let mut meta = meta.clone();
+    meta.xattrs.retain(|(name, _)| &**name != OPAQUE);
+    meta
+}
+
+/// What engines give a directory that has no entry.
+pub(super) fn implied_meta() -> Meta {
+    Meta { mode: 0o755, ..Meta::default() }
+}

@@ -1,0 +1,126 @@
+//! The same merged tree for fewer bytes: the application's layers become one, without what is lost in them.
+
+use super::merge::Choice;
+use super::{Merged, Plan, RewriteError, Step, config};
+use crate::analyze::Globs;
+use crate::analyze::finding::is_place;
+use crate::model::{Entry, LayerPath};
+use crate::scan::Scanned;
+use crate::tree::Tree;
+
+/// What can be left out by name: the name, and what it is. The first ones are rules of `inspect`, whose files they are.
+pub const DROPS: [(&str, &str); 7] = [
+    ("package-lists", "lists and caches of apt, apk, dnf, yum, zypper and pacman"),
+    ("pip-cache", "caches of pip, uv, poetry and pipenv"),
+    ("npm-cache", "caches of npm, yarn and pnpm"),
+    ("language-cache", "downloads and caches of cargo, Go, Maven, Gradle, Composer, Bundler, NuGet, conda"),
+    ("vcs-folder", "folders of git, Subversion, Mercurial and Bazaar"),
+    ("docs", "manual pages, info files and documentation; what says under which licence things are stays"),
+    ("logs", "files below /var/log"),
+];
+/// Folders of documentation.
+const DOCS: [&str; 5] =
+    ["usr/share/doc", "usr/share/man", "usr/share/info", "usr/local/share/man", "usr/share/gtk-doc"];
+
+/// What is to be left out of an image.
+#[derive(Debug, Default)]
+pub struct Drops {
+    names: Vec<&'static str>,
+    globs: Option<Globs>,
+}
+
+impl Drops {
+    /// Reads names, and globs for anything else.
+    pub fn new<'t>(told: impl IntoIterator<Item = &'t str>) -> Result<Self, RewriteError> {
+        let (mut names, mut globs) = (Vec::new(), Vec::new());
+        for told in told.into_iter().flat_map(|list| list.split(',')).filter(|told| !told.is_empty()) {
+            match DROPS.iter().find(|(name, _)| *name == told) {
+                Some((name, _)) => names.push(*name),
+                // A word is more likely to be a wrong name than a file anywhere.
+                None if !told.contains(['/', '*', '?', '[', '.']) => {
+                    return Err(no_pattern(told, "it is a plain word"));
+                }
+                None => globs.push(told),
+            }
+        }
+        let first = globs.first().copied().unwrap_or_default();
+        let built = Globs::new(globs.iter().copied()).map_err(|error| no_pattern(first, &error.to_string()))?;
+        Ok(Self { names, globs: (!globs.is_empty()).then_some(built) })
+    }
+
+    /// Whether a file is left out.
+    pub fn drops(&self, path: &LayerPath, _: &Entry) -> bool {
+        let named = || self.names.iter().any(|name| is_named(name, path));
+        self.globs.as_ref().is_some_and(|globs| globs.matches(path)) || named()
+    }
+}
+
+fn no_pattern(told: &str, reason: &str) -> RewriteError {
+    let known = DROPS.map(|(name, _)| name).join(", ");
+    RewriteError::Pattern { pattern: told.into(), known, reason: reason.into() }
+}
+
+fn is_named(name: &str, path: &LayerPath) -> bool {
+    let below = |folders: &[&str]| folders.iter().any(|folder| path.starts_with(&(*folder).into()));
+    match name {
+        "docs" => below(&DOCS) && path.file_name() != b"copyright",
+        "logs" => below(&["var/log"]),
+        rule => is_place(rule, path),
+    }
+}
+
+/// How an image is to be made smaller.
+#[derive(Debug)]
+pub struct Optimize {
+    /// How many of its lowest layers stay as they are: the base's, which other images share. 0 for none.
+    pub keep: usize,
+    /// Whether equal files become hard links of one.
+    pub dedupe: bool,
+    /// What is left out.
+    pub drops: Drops,
+    /// Whether layers that stay are compressed anew.
+    pub recompress: bool,
+}
+
+/// Plans an image with the same merged tree.
+pub fn optimize<'a>(image: &'a Scanned, how: &Optimize) -> Result<Plan<'a>, RewriteError> {
+    let (layers, from) = (image.tree.layers(), how.keep);
+    let below = Tree::new(layers[..from].to_vec());
+    let drops = |path: &LayerPath, entry: &Entry| how.drops.drops(path, entry);
+    let merged = Merged::new(&image.tree, &below, &Choice { from, drops: &drops, dedupe: how.dedupe })?;
+    let kept = |layer| match how.recompress {
+        true => Step::Recompress { image, layer },
+        false => Step::Keep { image, layer },
+    };
+    let mut steps: Vec<Step<'a>> = (0..from).map(kept).collect();
+    let saved = merged.saved;
+    let stays = layers.len() == from + 1 && saved.after == saved.before;
+    let (made, mut config) = (&image.image.manifest, image.image.manifest.config.clone());
+    if stays {
+        steps.push(kept(from));
+    } else if from < layers.len() {
+        let empty = merged.is_empty();
+        config::merge_history(&mut config, from, layers.len(), empty);
+        steps.extend((!empty).then_some(Step::Merge { image, merged }));
+    }
+    Ok(Plan { layers: steps, config, annotations: made.annotations.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EntryKind, Meta};
+
+    #[test]
+    fn names_and_globs_are_told_apart() {
+        let entry = Entry { path: "x".into(), kind: EntryKind::Dir, meta: Meta::default(), download_bytes: 0 };
+        let drops = |told: &str, path: &str| Drops::new([told]).unwrap().drops(&path.into(), &entry);
+        assert!(drops("pip-cache", "root/.cache/pip/a/b"));
+        assert!(!drops("pip-cache", "root/.cache/pipx"));
+        assert!(drops("docs,*.pyc", "usr/share/doc/x/README") && drops("docs,*.pyc", "app/a.pyc"));
+        assert!(!drops("docs", "usr/share/doc/x/copyright"));
+        assert!(drops("/srv", "srv/a/b") && !drops("/srv", "app/srv/a"));
+        assert!(Drops::new(["pip-caches"]).unwrap_err().to_string().contains("package-lists, pip-cache"));
+        assert!(Drops::new(["/a[b"]).is_err());
+    }
+}

@@ -1,0 +1,120 @@
+//! A plan: what a new image is made of. It is data, which can be shown before anything is written.
+
+use std::collections::BTreeMap;
+
+use super::layout::LayoutWriter;
+use super::merge::Merged;
+use super::pack::{close, open};
+use super::tar::Kind;
+use super::{Encoding, RewriteError};
+use crate::blob::Claims;
+use crate::model::{Config, Descriptor, DiffId, LayerPath, Meta};
+use crate::scan::Scanned;
+
+/// What a new image is made of.
+pub struct Plan<'a> {
+    /// Its layers, the lowest first.
+    pub layers: Vec<Step<'a>>,
+    /// Its config document; the diff IDs are put in when they are known.
+    pub config: Config,
+    /// Annotations of its manifest.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// How one layer comes to be.
+pub enum Step<'a> {
+    /// A layer's blob as it is.
+    Keep {
+        /// The image that has it.
+        image: &'a Scanned,
+        /// Which of its layers.
+        layer: usize,
+    },
+    /// A layer's tar as it is, compressed anew.
+    Recompress {
+        /// The image that has it.
+        image: &'a Scanned,
+        /// Which of its layers.
+        layer: usize,
+    },
+    /// One layer in place of an image's uppermost.
+    Merge {
+        /// The image.
+        image: &'a Scanned,
+        /// What is in the layer.
+        merged: Merged,
+    },
+    /// Files that are made here.
+    Files(Vec<NewFile>),
+}
+
+/// A file that is made here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFile {
+    /// Where.
+    pub path: LayerPath,
+    /// Its metadata.
+    pub meta: Meta,
+    /// Its contents.
+    pub contents: Vec<u8>,
+}
+
+impl Plan<'_> {
+    /// Writes the image into a layout, under a name. Layers of images that are `there` already, where the image goes, are
+    /// not copied.
+    pub fn write(
+        &self,
+        to: &mut LayoutWriter,
+        name: Option<&str>,
+        encoding: Encoding,
+        there: &dyn Fn(&Scanned) -> bool,
+    ) -> Result<Descriptor, RewriteError> {
+        let mut layers = Vec::new();
+        let mut config = self.config.clone();
+        config.rootfs.diff_ids.clear();
+        for step in &self.layers {
+            let (layer, diff_id) = step.write(to, encoding, there)?;
+            layers.push(layer);
+            config.rootfs.diff_ids.push(diff_id);
+        }
+        let mut document = serde_json::json!(config);
+        document["rootfs"]["type"] = "layers".into();
+        to.annotated_image(name, &document, &layers, &self.annotations)
+    }
+}
+
+impl Step<'_> {
+    fn write(
+        &self,
+        to: &mut LayoutWriter,
+        encoding: Encoding,
+        there: &dyn Fn(&Scanned) -> bool,
+    ) -> Result<(Descriptor, DiffId), RewriteError> {
+        match self {
+            Self::Keep { image, layer } if there(image) => {
+                let kept = &image.image.layers[*layer];
+                Ok((LayoutWriter::elsewhere(kept), kept.diff_id))
+            }
+            Self::Keep { image, layer } => {
+                let (kept, reference) = (&image.image.layers[*layer], &image.image.manifest.reference);
+                let described = to.layer(reference, kept.digest, || image.blob(*layer))?;
+                Ok((described, kept.diff_id))
+            }
+            Self::Recompress { image, layer } => {
+                let it = &image.image.layers[*layer];
+                let claims = Claims { digest: it.digest, size: it.stored_bytes, diff_id: it.diff_id };
+                super::recompress::write(image, *layer, &claims, to, encoding)
+            }
+            Self::Merge { image, merged } => merged.write(image, to, encoding),
+            Self::Files(files) => {
+                let mut out = open(to, encoding)?;
+                for NewFile { path, meta, contents } in files {
+                    let written = out.begin(path, meta, Kind::File(contents.len() as u64));
+                    let written = written.and_then(|()| out.data(contents));
+                    written.and_then(|()| out.end()).map_err(|error| to.failed(error))?;
+                }
+                close(out, to)
+            }
+        }
+    }
+}

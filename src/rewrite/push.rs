@@ -1,0 +1,68 @@
+//! Puts a new image into a registry: blobs that are there stay, those of its other repositories are mounted, others go up;
+//! the manifest, and with it the tag, comes last.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use oci_spec::distribution::Reference;
+
+use super::layout::{Hashing, failed};
+use super::{Destination, Plan, RewriteError, Step};
+use crate::model::{Digest, Manifest};
+use crate::source::{Options, RegistryTarget};
+
+/// Pushes an image out of a layout that lacks the layers which are in the registry already.
+pub(super) fn push(
+    to: &Destination,
+    reference: &Reference,
+    layout: &Path,
+    plan: &Plan<'_>,
+    manifest: &Manifest,
+    options: &Options,
+) -> Result<(), RewriteError> {
+    let source = |step: &Step<'_>| match step {
+        Step::Keep { image, .. } => to.repository_of(image),
+        _ => None,
+    };
+    let mut sources: Vec<String> = plan.layers.iter().filter_map(source).collect();
+    sources.sort();
+    sources.dedup();
+    sources.retain(|source| source != reference.repository());
+    let target = RegistryTarget::new(reference, sources, options)?;
+    let blob = |digest: &Digest| layout.join("blobs/sha256").join(digest.hex());
+    for (step, layer) in plan.layers.iter().zip(&manifest.layers) {
+        let put = target.take(&layer.digest, source(step).as_deref())?;
+        if let Some(put) = put {
+            tracing::info!("{}: {put:?}", layer.digest);
+            continue;
+        }
+        let path = blob(&layer.digest);
+        let mut file = match step {
+            Step::Keep { image, layer: at } if !path.is_file() => fetched(image, *at, &layer.digest)?,
+            _ => File::open(&path).map_err(failed(&path))?,
+        };
+        let put = target.upload(&layer.digest, &mut file)?;
+        tracing::info!("{}: {put:?}", layer.digest);
+    }
+    if target.take(&manifest.config_digest, None)?.is_none() {
+        let path = blob(&manifest.config_digest);
+        target.upload(&manifest.config_digest, &mut File::open(&path).map_err(failed(&path))?)?;
+    }
+    let path = manifest.digest.map(|digest| blob(&digest)).unwrap_or_default();
+    let bytes = fs::read(&path).map_err(failed(&path))?;
+    Ok(target.manifest(reference.tag().unwrap_or("latest"), &manifest.media_type, bytes)?)
+}
+
+/// A layer that the registry has in another repository and does not mount: it goes through here.
+fn fetched(image: &crate::scan::Scanned, layer: usize, expected: &Digest) -> Result<File, RewriteError> {
+    let place = std::env::temp_dir();
+    let mut to = Hashing::<_>::new(tempfile::tempfile().map_err(failed(&place))?);
+    io::copy(&mut image.blob(layer)?, &mut to).map_err(failed(&place))?;
+    let found = to.digest();
+    if found == *expected {
+        return Ok(to.into_inner());
+    }
+    let reference = image.image.manifest.reference.clone();
+    Err(RewriteError::Changed { reference, expected: *expected, found })
+}

@@ -1,0 +1,234 @@
+//! An application on another base: its layers stay as they are, those of its old base give way to the new one's. Files of
+//! the old base that the application changed are merged where their format allows it.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use super::config::{Conflict, conflicts, history_above};
+use super::three_way::{Format, merge};
+use super::{NewFile, Plan, RewriteError, Step};
+use crate::model::{Entry, EntryId, EntryKind, History, LayerPath, Manifest, RuntimeConfig};
+use crate::scan::{self, Scanned};
+use crate::tree::{Node, Tree};
+
+/// Files that are merged.
+const MERGED: [(&str, Format); 7] = [
+    ("etc/passwd", Format::Lines),
+    ("etc/group", Format::Lines),
+    ("etc/shadow", Format::Lines),
+    ("etc/gshadow", Format::Lines),
+    ("etc/subuid", Format::Lines),
+    ("etc/subgid", Format::Lines),
+    ("var/lib/dpkg/status", Format::Stanzas),
+];
+/// What nothing depends on: the application's stays. The linker's cache is here since the check of compatibility reads it.
+const HARMLESS: [&str; 18] = [
+    "var/log",
+    "var/cache",
+    "var/lib/apt",
+    "var/lib/dpkg",
+    "var/lib/systemd",
+    "var/tmp",
+    "tmp",
+    "run",
+    "root/.cache",
+    "usr/share/info/dir",
+    "etc/ld.so.cache",
+    "etc/.pwd.lock",
+    "etc/passwd-",
+    "etc/group-",
+    "etc/shadow-",
+    "etc/gshadow-",
+    "etc/subuid-",
+    "etc/subgid-",
+];
+/// A file that is merged is not larger than this.
+const LARGEST: u64 = 64 << 20;
+/// Annotations of OCI image-spec (annotations.md) that name the base.
+const BASE_NAME: &str = "org.opencontainers.image.base.name";
+const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+
+/// The base that an image is to stand on.
+pub struct Onto<'a> {
+    /// It.
+    pub base: &'a Scanned,
+    /// How many of the image's layers are its old base's.
+    pub old_layers: usize,
+    /// What the old base runs with, where known.
+    pub old_config: Option<&'a RuntimeConfig>,
+    /// What the image is to run with on the new one.
+    pub config: &'a RuntimeConfig,
+    /// The new base's name in a registry, where it has one.
+    pub name: Option<String>,
+}
+
+/// What a rebase does, and what a person has to know of it.
+pub struct Rebase<'a> {
+    /// What is written.
+    pub plan: Plan<'a>,
+    /// The merged tree that it is to have, but for what was merged.
+    pub tree: Tree,
+    /// Files that were merged.
+    pub merged: Vec<LayerPath>,
+    /// Settings that both have changed.
+    pub conflicts: Vec<Conflict>,
+    /// Files of the old base that the application changed, that the new base has otherwise, and that can't be merged: the
+    /// application's hides the new base's. With what is the matter.
+    pub refused: Vec<(LayerPath, String)>,
+}
+
+/// Plans it.
+pub fn rebase<'a>(image: &'a Scanned, onto: &Onto<'a>) -> Result<Rebase<'a>, RewriteError> {
+    let (old, own) = image.tree.layers().split_at(onto.old_layers);
+    let below = Tree::new(old.to_vec());
+    let tree = Tree::new(onto.base.tree.layers().iter().chain(own).cloned().collect());
+    let work = Work { image, onto, below: &below };
+    let (mut files, mut refused) = (Vec::new(), Vec::new());
+    for path in work.changed() {
+        match MERGED.iter().find(|(merged, _)| path == (*merged).into()) {
+            Some((_, format)) => match work.merged(&path, *format)? {
+                Ok(file) => files.push(file),
+                Err(why) => refused.push((path, why)),
+            },
+            None => refused.extend(work.refused(&path).map(|why| (path, why))),
+        }
+    }
+    refused.extend(work.hidden());
+    let kept = |image: &'a Scanned, layer| Step::Keep { image, layer };
+    let mut layers: Vec<Step<'a>> = (0..onto.base.image.layers.len()).map(|layer| kept(onto.base, layer)).collect();
+    layers.extend((onto.old_layers..image.image.layers.len()).map(|layer| kept(image, layer)));
+    let merged: Vec<LayerPath> = files.iter().map(|file| file.path.clone()).collect();
+    layers.extend((!files.is_empty()).then_some(Step::Files(files)));
+    let none = RuntimeConfig::default();
+    let (made, new) = (&image.image.manifest, &onto.base.image.manifest);
+    Ok(Rebase {
+        conflicts: conflicts(onto.old_config.unwrap_or(&none), &new.config.config, &made.config.config),
+        plan: work.plan(layers, &merged),
+        tree,
+        merged,
+        refused,
+    })
+}
+
+struct Work<'w, 'a> {
+    image: &'a Scanned,
+    onto: &'w Onto<'a>,
+    /// The old base alone.
+    below: &'w Tree,
+}
+
+impl<'a> Work<'_, 'a> {
+    /// Files of the old base that the application's layers have again, with other contents.
+    fn changed(&self) -> Vec<LayerPath> {
+        let own = self.image.tree.walk().filter(|item| item.node.layer as usize >= self.onto.old_layers);
+        let changed = own.filter(|item| {
+            let old = self.below.get(&item.path).map(|id| self.below.node(id));
+            old.is_some_and(|old| !is_same(self.below, old, &self.image.tree, item.node))
+        });
+        changed.map(|item| item.path).collect()
+    }
+
+    /// Why the application's version can't stand over the new base's; nothing where it can.
+    fn refused(&self, path: &LayerPath) -> Option<String> {
+        let new = &self.onto.base.tree;
+        let its = new.node(new.get(path)?);
+        let harmless = HARMLESS.iter().any(|folder| path.starts_with(&(*folder).into()));
+        let old = self.below.node(self.below.get(path)?);
+        let own = self.image.tree.node(self.image.tree.get(path)?);
+        let unchanged = is_same(self.below, old, new, its) || is_same(&self.image.tree, own, new, its);
+        (!harmless && !unchanged)
+            .then(|| "the application changed it, and the new base has another one than the old".into())
+    }
+
+    /// The new base's version with the application's changes; or why there is none.
+    fn merged(&self, path: &LayerPath, format: Format) -> Result<Result<NewFile, String>, RewriteError> {
+        let base = self.onto.base;
+        let Some(new) = base.tree.get(path).and_then(|id| base.tree.data(base.tree.node(id))) else {
+            return Ok(Err("the application changed it, and the new base has none".into()));
+        };
+        let id = |tree: &Tree| tree.get(path).and_then(|id| tree.data(tree.node(id)));
+        let (Some(old), Some(own)) = (id(self.below), id(&self.image.tree)) else {
+            return Ok(Err("it is no file".into()));
+        };
+        let texts = [(self.image, old), (self.image, own), (base, new)].map(|(of, id)| text(of, id));
+        let [old, own, new_text] = texts;
+        let (Some(old), Some(own), Some(new_text)) = (old?, own?, new_text?) else {
+            return Ok(Err("it is no text that could be merged".into()));
+        };
+        let meta = base.tree.entry(new).meta.clone();
+        Ok(merge(format, &old, &own, &new_text).map(|contents| NewFile {
+            path: path.clone(),
+            meta,
+            contents: contents.into_bytes(),
+        }))
+    }
+
+    /// What the application deleted in the old base, and the new base has: with what it deletes beyond that.
+    fn hidden(&self) -> Vec<(LayerPath, String)> {
+        let mut hidden = BTreeSet::new();
+        for layer in &self.image.tree.layers()[self.onto.old_layers..] {
+            for entry in layer.entries.iter().filter(|entry| entry.kind == EntryKind::Opaque) {
+                let new = &self.onto.base.tree;
+                let Some(folder) = new.get(&entry.path).filter(|_| !entry.path.is_root()) else { continue };
+                let names = new.node(folder).children().map(|(name, _)| entry.path.join(name));
+                hidden.extend(names.filter(|path| self.below.get(path).is_none()).take(1));
+            }
+        }
+        let why = "the application empties its folder, and would hide it: the old base has no such file";
+        hidden.into_iter().map(|path| (path, why.to_owned())).collect()
+    }
+
+    fn plan(&self, layers: Vec<Step<'a>>, merged: &[LayerPath]) -> Plan<'a> {
+        let (made, base) = (&self.image.image.manifest, &self.onto.base.image.manifest);
+        let mut config = made.config.clone();
+        config.config = self.onto.config.clone();
+        config.history = history_above(&made.config, self.onto.old_layers).map_or_else(Vec::new, |own| {
+            let fixed = History {
+                created: made.config.created.clone(),
+                created_by: format!("layerscope rebase: merged {}", listed(merged)),
+                ..History::default()
+            };
+            [base.config.history.clone(), own, (!merged.is_empty()).then_some(fixed).into_iter().collect()].concat()
+        });
+        let mut annotations = made.annotations.clone();
+        annotate(&mut annotations, base, self.onto.name.as_deref());
+        for labels in [&mut config.config.labels]
+            .into_iter()
+            .filter(|labels| labels.contains_key(BASE_NAME) || labels.contains_key(BASE_DIGEST))
+        {
+            annotate(labels, base, self.onto.name.as_deref());
+        }
+        Plan { layers, config, annotations }
+    }
+}
+
+fn annotate(annotations: &mut std::collections::BTreeMap<String, String>, base: &Manifest, name: Option<&str>) {
+    annotations.remove(BASE_NAME);
+    annotations.remove(BASE_DIGEST);
+    annotations.extend(name.map(|name| (BASE_NAME.to_owned(), name.to_owned())));
+    annotations.extend(base.digest.map(|digest| (BASE_DIGEST.to_owned(), digest.to_string())));
+}
+
+fn listed(paths: &[LayerPath]) -> String {
+    paths.iter().map(LayerPath::display).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether two names lead to the same kind of thing with the same contents.
+fn is_same(a_tree: &Tree, a: &Node, b_tree: &Tree, b: &Node) -> bool {
+    if a.is_dir() || b.is_dir() {
+        return a.is_dir() && b.is_dir();
+    }
+    let entry = |tree: &'_ Tree, node: &Node| -> Option<Entry> { tree.data(node).map(|id| tree.entry(id).clone()) };
+    entry(a_tree, a).zip(entry(b_tree, b)).is_some_and(|(a, b)| super::merge::same(&a.kind, &b.kind))
+}
+
+/// A file's text; `None` for what is none, or too long.
+fn text(of: &Scanned, id: EntryId) -> Result<Option<String>, RewriteError> {
+    let entry = of.tree.layers()[id.layer as usize].entries.get(id.row as usize);
+    if entry.is_none_or(|entry| !entry.is_file() || entry.file_bytes() > LARGEST) {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    let read = scan::read_entry(of, id)?.take(LARGEST).read_to_string(&mut text);
+    Ok(read.is_ok().then_some(text))
+}

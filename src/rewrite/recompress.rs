@@ -1,0 +1,43 @@
+//! A layer's tar as it is, compressed anew.
+
+use std::io::{self, Write};
+
+use super::encode::Encoder;
+use super::layout::{Draft, LayoutWriter};
+use super::pack::threads;
+use super::{Encoding, RewriteError};
+use crate::blob::{self, Chunk, Claims, Pool, Stage, Verify};
+use crate::index::IndexError;
+use crate::model::{Descriptor, DiffId};
+use crate::scan::{ScanError, Scanned};
+
+/// Writes the layer, which must be what it was when it was scanned.
+pub(super) fn write(
+    image: &Scanned,
+    layer: usize,
+    claims: &Claims,
+    to: &LayoutWriter,
+    encoding: Encoding,
+) -> Result<(Descriptor, DiffId), RewriteError> {
+    let pool = Pool::new(threads());
+    let encoder = Encoder::new(to.draft()?, encoding, threads());
+    let (_, copy) =
+        blob::run(&pool, image.blob(layer)?, claims, Verify::Full, Copy(Ok(encoder)), &|_| {}).map_err(|source| {
+            ScanError::Layer { reference: image.image.manifest.reference.clone(), source: IndexError::Blob(source) }
+        })?;
+    let draft = copy.0.and_then(Encoder::finish).map_err(|error| to.failed(error))?;
+    Ok((draft.keep()?, claims.diff_id))
+}
+
+/// Hands a tar on to its compressor, until that fails.
+struct Copy(io::Result<Encoder<Draft>>);
+
+impl Stage for Copy {
+    fn feed(&mut self, chunk: &Chunk) {
+        if let Ok(encoder) = &mut self.0
+            && let Err(error) = encoder.write_all(chunk.bytes())
+        {
+            self.0 = Err(error);
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! `layerscope optimize`: the same tree, nothing that is lost.
+
+use serde_json::Value;
+
+use super::{digest, inside, layers, listing, totals};
+use crate::support::layout::old_docker_archive;
+use crate::support::podman::{Podman, assert_same};
+use crate::support::{ImageSpec, Sandbox, image, need};
+use crate::union::random::random_image;
+
+/// A base, and an application with waste of every kind: replaced, deleted, chown, touched, hidden, of another type, twice
+/// in one layer; hard links within and across layers, an opaque folder, attributes, times in nanoseconds, long names.
+const WASTE: &str = r#"
+stage base
+layer "ADD base"
+  dir /etc
+  file /etc/passwd "root"
+  file /usr/lib/a size=40k seed=1
+  file /usr/lib/b size=30k seed=2
+  hard /usr/lib/b2 /usr/lib/b
+  file /var/cache/old size=20k seed=3
+  link /lib usr/lib
+image base:1 linux/amd64 full-name
+from base
+image app:1 linux/amd64 full-name
+from base
+env A=1
+entrypoint ["/app/run"]
+config StopSignal "\"SIGINT\""
+annotation org.example.note=kept
+layer "COPY app"
+  dir /app 750 owner=5:5 mtime=1700000000
+  file /app/run 4755 "run" xattr.security.capability="\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+  file /app/data size=50k seed=4
+  file /app/gone size=60k seed=5
+  file /app/a-directory-with-a-very-long-name-that-does-not-fit/into-the-hundred-bytes-of-a-header/of-ustar/file "long"
+  hard /app/data-2 /app/data
+  file /app/kind "a file"
+  fifo /app/pipe 600
+  char /app/null 666 1:3
+  file /app/folder/x size=9k seed=6
+empty "ENV A=1"
+layer "RUN chown"
+  file /app/data size=50k seed=4 owner=7:7
+  whiteout /app/gone
+  whiteout /usr/lib/a
+  dir /app/kind
+  file /app/kind/inside "now a folder"
+layer "RUN touch"
+  file /usr/lib/b size=30k seed=2
+  file /app/run 4755 "run" xattr.security.capability="\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+  dir /var/cache
+  opaque /var/cache
+  file /var/cache/new "new"
+  dir /app/folder
+  opaque /app/folder
+  file /app/twice "first"
+  file /app/twice "second"
+  file /app/ü "not ASCII" mtime=-5
+  file /app/copy size=50k seed=4 owner=7:7
+"#;
+
+fn optimized(sandbox: &Sandbox, image: &str, more: &[&str]) -> (String, Value) {
+    let to = format!("oci:{}:new", sandbox.path("out").display());
+    let args = [&["optimize", image, "-o", &to, "--format", "json"], more].concat();
+    (to.clone(), sandbox.layerscope(args).run().json())
+}
+
+#[test]
+fn the_tree_stays_and_nothing_is_lost() {
+    let sandbox = Sandbox::new();
+    let oci = sandbox.oci(WASTE);
+    let (app, base) = (format!("{oci}:app:1"), format!("{oci}:base:1"));
+    let (new, document) = optimized(&sandbox, &app, &["--from", &base]);
+    assert_eq!(listing(&sandbox, &new), listing(&sandbox, &app));
+    let now = totals(&sandbox, &new);
+    assert_eq!((&now["layers"], &document["before"]["layers"]), (&2.into(), &4.into()));
+    let names = document["proof"]["same"].as_u64().unwrap();
+    assert_eq!(names, listing(&sandbox, &app).lines().count() as u64);
+    assert_eq!(layers(&sandbox, &new)[0], layers(&sandbox, &base)[0], "the base's layer is as it was");
+    // What is lost in the base's layer stays lost there: the application deletes files of it.
+    assert_eq!(now["wasted_bytes"], (40 + 20) * 1024);
+    let diff = sandbox.layerscope(["diff", "--exit-code", "--times", &app, &new]).run();
+    assert_eq!(diff.code(), 0, "files, packages and configuration are the same: {diff:?}");
+}
+
+#[test]
+fn all_layers_become_one_without_any_waste() {
+    let sandbox = Sandbox::new();
+    let app = format!("{}:app:1", sandbox.oci(WASTE));
+    let (new, _) = optimized(&sandbox, &app, &["--squash", "all"]);
+    let now = totals(&sandbox, &new);
+    assert_eq!((&now["layers"], &now["wasted_bytes"]), (&1.into(), &0.into()));
+    assert_eq!(listing(&sandbox, &new), listing(&sandbox, &app));
+    let inspected = sandbox.layerscope(["inspect", "--format", "json", &new]).run().json();
+    assert_eq!(
+        inspected["image"]["created"],
+        sandbox.layerscope(["inspect", "--format", "json", &app]).run().json()["image"]["created"]
+    );
+}
+
+#[test]
+fn the_same_gives_the_same() {
+    let app = |sandbox: &Sandbox| format!("{}:app:1", sandbox.oci(WASTE));
+    let made = |more: &[&str]| {
+        let sandbox = Sandbox::new();
+        let image = app(&sandbox);
+        let (new, _) = optimized(&sandbox, &image, more);
+        digest(&sandbox, &new)
+    };
+    for more in [vec!["--squash", "all"], vec!["--squash", "all", "--compression", "zstd", "--level", "7", "--dedupe"]]
+    {
+        assert_eq!(made(&more), made(&more), "{more:?}");
+    }
+}
+
+#[test]
+fn equal_files_become_links_and_what_is_dropped_is_gone() {
+    let text = r#"
+        image app:1 linux/amd64
+        layer "one"
+          file /a/one size=40k seed=1
+          file /a/two size=40k seed=1
+          file /a/three size=40k seed=1 mtime=7
+          file /root/.cache/pip/http/x size=20k seed=2
+          file /usr/share/doc/x/README size=5k seed=3
+          file /usr/share/doc/x/copyright "free"
+          file /a/tests/t.py size=3k seed=4
+    "#;
+    let sandbox = Sandbox::new();
+    let app = format!("{}:1", sandbox.oci(text));
+    let more = ["--squash", "all", "--dedupe", "--drop", "pip-cache,docs", "--drop", "/a/tests"];
+    let (new, document) = optimized(&sandbox, &app, &more);
+    let step = &document["steps"][0];
+    assert_eq!((&step["deduped_bytes"], &step["deduped_files"]), (&40_960.into(), &1.into()), "times are metadata");
+    assert_eq!((&step["dropped_bytes"], &step["dropped_files"]), (&28_672.into(), &3.into()));
+    assert_eq!(document["proof"]["dropped"], 3);
+    let now = listing(&sandbox, &new);
+    assert!(!now.contains("pip/http/x") && !now.contains("t.py") && now.contains("copyright"), "{now}");
+    let said = sandbox.fails(["optimize", &app, "--dry-run", "--squash", "all", "--drop", "pip-caches"]);
+    insta::assert_snapshot!(said, @r#"error: "pip-caches" is neither something that can be dropped (package-lists, pip-cache, npm-cache, language-cache, vcs-folder, docs, logs) nor a pattern of paths: it is a plain word"#);
+}
+
+#[test]
+fn layers_that_stay_are_compressed_anew_on_request() {
+    let sandbox = Sandbox::new();
+    let oci = sandbox.oci(WASTE);
+    let (app, base) = (format!("{oci}:app:1"), format!("{oci}:base:1"));
+    let (new, document) = optimized(&sandbox, &app, &["--from", &base, "--recompress", "--compression", "zstd"]);
+    assert_eq!(document["steps"][0]["step"], "recompress");
+    assert_eq!(listing(&sandbox, &new), listing(&sandbox, &app));
+    let inspected = sandbox.layerscope(["inspect", "--format", "json", &new]).run().json();
+    let types: Vec<&str> =
+        inspected["layers"].as_array().unwrap().iter().map(|it| it["media_type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["application/vnd.oci.image.layer.v1.tar+zstd"; 2]);
+    let diff_id = |image: &str| {
+        let document = sandbox.layerscope(["inspect", "--format", "json", image]).run().json();
+        document["layers"][0]["diff_id"].clone()
+    };
+    assert_eq!(diff_id(&new), diff_id(&base));
+}
+
+#[test]
+fn a_plan_writes_nothing() {
+    let sandbox = Sandbox::new();
+    let oci = sandbox.oci(WASTE);
+    let (app, base) = (format!("{oci}:app:1"), format!("{oci}:base:1"));
+    let run = sandbox.layerscope(["optimize", "--dry-run", "--from", &base, &app]).env("COLUMNS", "200").run();
+    insta::assert_snapshot!(run.ok().replace(&sandbox.filter(&oci), "[OCI]"), @"
+    [OCI]:app:1
+    linux/amd64 · created 2024-01-01T00:00:00Z
+    sha256:7cc98d6a2b5229e30fcfb5aa05def765331aaac499d4054a96b4bc19f0dd16e5
+    A plan: nothing was written.
+
+                 now  new
+    stored  349.7 kB    ?
+    files   347.2 kB    ?
+    lost    132.1 kB    ?
+    layers         4    ?
+
+    Layers, the lowest first
+           layers  files now       new     lost  left out  linked  of
+    keep   0         92.2 kB   92.2 kB        -         -       -  [OCI]:app:1
+    merge  1 to 3   255.0 kB  184.4 kB  70.7 kB         -       -  [OCI]:app:1
+    ");
+}
+
+#[test]
+fn archives_hold_what_layouts_hold() {
+    let sandbox = Sandbox::new();
+    let app = format!("{}:app:1", sandbox.oci(WASTE));
+    let (new, _) = optimized(&sandbox, &app, &["--squash", "all"]);
+    for scheme in ["oci-archive", "docker-archive"] {
+        let file = sandbox.path(format!("{scheme}.tar"));
+        let to = format!("{scheme}:{}:localhost/app:new", file.display());
+        sandbox.ok(["optimize", &app, "--squash", "all", "-o", &to]);
+        assert_eq!(listing(&sandbox, &to), listing(&sandbox, &new), "{scheme}");
+        let once = std::fs::read(&file).unwrap();
+        sandbox.ok(["optimize", &app, "--squash", "all", "-o", &to]);
+        assert!(once == std::fs::read(&file).unwrap(), "{scheme} is the same twice");
+    }
+}
+
+#[test]
+fn podman_loads_it_and_sees_the_same() {
+    let Some(program) = need("podman") else { return };
+    let sandbox = Sandbox::new();
+    let podman = Podman::new(program, &sandbox.path("podman"), "vfs");
+    let name = |n: u64| format!("localhost/test:{n}");
+    let random = (0..6).map(|seed| ImageSpec { name: name(seed), ..image(&random_image(100 + seed)) });
+    // podman has no two entries of one path in a layer.
+    let waste = WASTE.replace("  file /app/twice \"first\"\n", "");
+    let lines = waste
+        .lines()
+        .filter(|line| !line.starts_with("image ") && !line.starts_with("from ") && !line.starts_with("stage "));
+    let waste = ImageSpec { name: name(6), ..image(&lines.collect::<Vec<_>>().join("\n")) };
+    let images: Vec<ImageSpec> = random.chain([waste]).collect();
+    let archive = sandbox.write("images.tar", old_docker_archive(&images));
+    podman.run(&["load", "-q", "-i", archive.to_str().unwrap()]);
+    for n in 0..7 {
+        let before = format!("docker-archive:{}:{}", archive.display(), name(n));
+        let to = format!("docker-archive:{}:localhost/new:{n}", sandbox.path("new.tar").display());
+        sandbox.ok(["optimize", &before, "--squash", "all", "-o", &to]);
+        podman.run(&["load", "-q", "-i", sandbox.path("new.tar").to_str().unwrap()]);
+        assert_same(&name(n), &podman.listing(&format!("localhost/new:{n}")), &podman.listing(&name(n)));
+    }
+}
+
+/// The proof is the program's own, over whatever random images hold; and `inspect` knows nothing of it.
+#[test]
+fn random_images_lose_their_waste_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    for seed in 1000..1040 {
+        let app = format!("{}:1", sandbox.oci(&format!("image app:1 linux/amd64\n{}", random_image(seed))));
+        let (new, _) = optimized(&sandbox, &app, &["--squash", "all"]);
+        assert_eq!(totals(&sandbox, &new)["wasted_bytes"], 0, "{seed}");
+        assert_eq!(listing(&sandbox, &new), listing(&sandbox, &app), "{seed}");
+    }
+}
+
+#[test]
+fn a_layout_keeps_its_other_images() {
+    let sandbox = Sandbox::new();
+    let oci = sandbox.oci(WASTE);
+    let (app, base) = (format!("{oci}:app:1"), format!("{oci}:base:1"));
+    let before = listing(&sandbox, &base);
+    let to = format!("{oci}:small");
+    for _ in 0..2 {
+        sandbox.ok(["optimize", &app, "--squash", "all", "-o", &to]);
+    }
+    assert_eq!(listing(&sandbox, &base), before);
+    assert_eq!(listing(&sandbox, &to), listing(&sandbox, &app));
+    let folder = oci.strip_prefix("oci:").unwrap();
+    let index: Value = serde_json::from_slice(&std::fs::read(format!("{folder}/index.json")).unwrap()).unwrap();
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 3, "{index:#}");
+    assert_eq!(inside(folder.as_ref()), ["blobs", "index.json", "oci-layout"]);
+}
+
+#[test]
+fn what_fails_leaves_nothing_behind() {
+    let sandbox = Sandbox::new();
+    let sparse =
+        sandbox.oci("image app:1 linux/amd64\nlayer \"one\"\n  file /etc/a \"x\"\nlayer \"two\"\n  file /etc/a \"y\"");
+    let folder = sandbox.path("place");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("mine"), "x").unwrap();
+    let to = format!("oci:{}", folder.display());
+    let said = sandbox.fails(["optimize", &format!("{sparse}:1"), "--squash", "all", "-o", &to]);
+    insta::assert_snapshot!(sandbox.filter(&said), @"error: cannot write [DIR]/place: it is a folder with something else in it, and no layout");
+    assert_eq!(inside(&folder), ["mine"]);
+    // A layer that changes after it was scanned: the cache knows it, its bytes are others.
+    sandbox.ok(["inspect", &format!("{sparse}:1")]);
+    let blobs = std::path::PathBuf::from(sparse.strip_prefix("oci:").unwrap()).join("blobs/sha256");
+    let layer = layers(&sandbox, &format!("{sparse}:1"))[1].replace("sha256:", "");
+    let mut bytes = std::fs::read(blobs.join(&layer)).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(blobs.join(&layer), bytes).unwrap();
+    let to = format!("oci:{}", sandbox.path("made/new").display());
+    let said = sandbox.fails(["optimize", &format!("{sparse}:1"), "--squash", "all", "-o", &to]);
+    assert!(said.contains(&layer), "{said}");
+    assert_eq!(inside(&sandbox.path("made")), [""; 0]);
+}
+
+#[test]
+fn places_that_are_none_are_refused() {
+    let sandbox = Sandbox::new();
+    let app = format!("{}:app:1", sandbox.oci(WASTE));
+    for place in ["new.tar", "podman:x", "-"] {
+        let said = sandbox.fails(["optimize", &app, "-o", place]);
+        assert!(said.contains("oci:DIR[:TAG]"), "{said}");
+    }
+    let said = sandbox.fails(["optimize", &app]);
+    assert!(said.contains("--output <DEST>"), "{said}");
+}
