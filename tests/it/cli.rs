@@ -92,6 +92,9 @@ fn help_names_every_command() {
       check        Whether an image keeps to its budget, for CI: sizes, growth, waste, contents, base
                    [alias: c]
       start        How long a cold start takes: predicted, or with --measure really done
+      rebase       Put an image's own layers on another base, and write that: nothing is built
+      optimize     Write an image with the same merged tree in fewer bytes: nothing that is lost is kept
+                   [alias: optimise]
       ls           The merged tree, or what is at and below a path of it
       cat          One file of the merged tree
       serve        A read-only registry over OCI layouts and archives, for a room without a network

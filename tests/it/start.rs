@@ -28,9 +28,9 @@ fn the_table_leads_with_what_is_saved() {
     2  oci:[REPO]/fixtures/workshop:slim
     Predicted with numbers of another machine: --calibrate measures this one.
 
-       saved             cold         range   pull     run    warm  download  requests
-    1  -                2.1 s  1.8 to 2.5 s  1.9 s  0.26 s  0.26 s  546.4 kB        15
-    2  0.69 s ± 0.18 s  1.4 s  1.2 to 1.8 s  1.2 s  0.26 s  0.26 s  199.7 kB         8
+       saved                      cold         range   pull     run    warm  download  requests
+    1  -                ████████ 2.1 s  1.8 to 2.5 s  1.9 s  0.26 s  0.26 s  546.4 kB        15
+    2  0.69 s ± 0.18 s  █████▍   1.4 s  1.2 to 1.8 s  1.2 s  0.26 s  0.26 s  199.7 kB         8
 
     What the cold start is made of
               requests         download           unpack           create            start

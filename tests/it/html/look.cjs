@@ -41,7 +41,7 @@ const violations = async (page) => {
   // On paper: nothing that only a screen can use, and nothing wider than the sheet.
   await page.emulateMedia({ media: 'print' });
   await page.setViewportSize({ width: 720, height: 1000 });
-  out.shown = await page.locator('input:visible, button:visible').evaluateAll((all) => all.map((one) => one.outerHTML));
+  out.shown = await page.locator('input:visible').evaluateAll((all) => all.map((one) => one.outerHTML));
   out.cut = await page.locator('table, svg, figure').evaluateAll((all) => all
     .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML.slice(0, 200)));
   if (picture) await page.pdf({ path: picture.replace('.png', '.pdf') });
