@@ -14,15 +14,18 @@ const ENDINGS: [&str; 5] = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst"];
 /// also with a tag, name or `@digest` after it. What can only be a path, and is not there, is an error of its own
 /// instead of a question to a registry.
 pub fn locate(text: &str) -> Result<ImageRef, SourceError> {
+    if has_scheme(text) {
+        return Ok(text.parse()?);
+    }
     if let Some(found) = splits(text).into_iter().find_map(|(path, select)| at(path, select)) {
         return Ok(found);
     }
     match splits(text).into_iter().find(|(path, _)| is_path(path)) {
-        Some((path, _)) if !has_scheme(text) => {
+        Some((path, _)) => {
             let (found, path) = (Path::new(path).exists(), path.to_owned());
             Err(if found { SourceError::NotAnImage { path } } else { SourceError::NoSuchFile { path } })
         }
-        _ => Ok(text.parse()?),
+        None => Ok(text.parse()?),
     }
 }
 
@@ -62,7 +65,7 @@ fn is_archive(path: &str) -> bool {
     ENDINGS.iter().any(|ending| path.len() > ending.len() && path.ends_with(ending))
 }
 
-/// Whether a scheme says what it is, whatever the rest looks like.
+/// Whether a scheme says what it is, whatever the rest looks like, and whatever folders there are.
 fn has_scheme(text: &str) -> bool {
     let schemes = ["oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "podman:", "docker://"];
     schemes.iter().any(|scheme| text.starts_with(scheme))

@@ -39,3 +39,12 @@ fn paths_that_lead_nowhere_are_no_names() {
     insta::assert_snapshot!(error(&sandbox, typed("", &sandbox.path("folder/file"), ":x")), @"[DIR]/folder/file:x: no such file or folder");
     insta::assert_snapshot!(error(&sandbox, typed("oci-archive:", &sandbox.path("none.tar"), "")), @"cannot read [DIR]/none.tar: No such file or directory (os error 2)");
 }
+
+#[test]
+fn a_folder_named_as_a_scheme_is_none() {
+    let sandbox = Sandbox::new();
+    Layout::of(&[app("x:1")]).write_dir(&sandbox.path("oci"));
+    for name in ["oci:oci", "oci:oci:1", "oci"] {
+        sandbox.ok(["inspect", name]);
+    }
+}
