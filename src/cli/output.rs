@@ -13,6 +13,8 @@ use crate::report::{self, Report};
 
 /// The status of a program that SIGINT ended: 128 and the signal's number.
 pub(super) const INTERRUPTED: i32 = 130;
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 64 << 10;
 
 /// Calls `write` with where the output goes. A reader of standard output that goes away is no error.
 pub(super) fn emit(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
@@ -29,7 +31,7 @@ pub(super) fn emit_report(document: &impl Report, args: &ReportArgs, global: &Gl
 }
 
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
@@ -40,7 +42,8 @@ fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result
 /// place, and moved there. Whoever interrupts that copy takes it along.
 fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     if is_special(file) {
-        return write(&mut File::options().write(true).open(file)?);
+        let mut to = BufWriter::with_capacity(BUFFER, File::options().write(true).open(file)?);
+        return write(&mut to).and_then(|()| to.flush());
     }
     // A link stays one, and a file that only its owner may read too.
     let target = file.canonicalize().ok();

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::args::{FormatArg, GlobalArgs, ImageArgs};
+use super::args::{FormatArg, GlobalArgs, ImageArgs, VerifyArg};
 use super::interrupt::on_interrupt;
 use super::output::emit;
 use super::start::{NetworkArgs, usual};
@@ -128,6 +128,7 @@ pub(super) fn drops_help() -> String {
 
 /// Writes the same merged tree in fewer bytes.
 pub(super) fn optimize(args: &OptimizeArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
+    must_verify(&args.images)?;
     let drops = Drops::new(args.drop.iter().map(String::as_str))?;
     let names: Vec<&str> = std::iter::once(args.image.as_str()).chain(args.from.as_deref()).collect();
     let refs = settings::locate(&names, &args.images)?;
@@ -159,6 +160,14 @@ pub(super) fn optimize(args: &OptimizeArgs, global: &GlobalArgs) -> anyhow::Resu
     })
 }
 
+/// What is not verified is not written.
+fn must_verify(images: &ImageArgs) -> anyhow::Result<()> {
+    if images.verify != VerifyArg::Full {
+        bail!("what is written is verified: leave --verify out");
+    }
+    Ok(())
+}
+
 /// How many of an image's lowest layers are its base's.
 fn base_layers(scanner: Scanner<'_>, image: &Scanned, told: Option<&ImageRef>, ask: bool) -> anyhow::Result<usize> {
     let catalog = Catalog::shipped()?;
@@ -172,6 +181,7 @@ fn base_layers(scanner: Scanner<'_>, image: &Scanned, told: Option<&ImageRef>, a
 
 /// Puts the application on another base.
 pub(super) fn rebase(args: &RebaseArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
+    must_verify(&args.images)?;
     let names: Vec<&str> = [&*args.image, &*args.onto].into_iter().chain(args.from.as_deref()).collect();
     let mut refs = settings::locate(&names, &args.images)?.into_iter();
     let (image, base) = (refs.next(), refs.next().context("no base")?);
@@ -254,9 +264,9 @@ fn finish(
     let (written, proof) = write(&output, told.plan, to, encoding, scanner, wanted, allowed)?;
     if !proof.holds() {
         bail!(
-            "what was written is not what it should be, in {} names: nothing is kept\n  {}",
+            "what was written is not what it should be, in {} names, and is not kept: {}",
             proof.different,
-            proof.differences.join("\n  ")
+            proof.differences.join("; ")
         );
     }
     output.publish(told.plan, &written.image.manifest, &scanner.options.source)?;

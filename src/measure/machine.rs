@@ -32,6 +32,8 @@ pub trait Machine {
     fn pause(&self, time: Duration);
     /// Who used the processors.
     fn processors(&self) -> Processors;
+    /// Waits until everything that was written before is on the disk: it would be in the way of what is measured.
+    fn settle(&self);
 }
 
 /// This machine.
@@ -60,6 +62,10 @@ impl Machine for Host {
 
     fn pause(&self, time: Duration) {
         std::thread::sleep(time);
+    }
+
+    fn settle(&self) {
+        rustix::fs::sync();
     }
 
     fn processors(&self) -> Processors {

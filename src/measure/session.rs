@@ -114,6 +114,7 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     fn run(&mut self, target: &Target) -> Result<Run, MeasureError> {
         self.runtime.empty();
+        self.machine.settle();
         let run = self.cold_and_warm(target);
         self.runtime.empty();
         run

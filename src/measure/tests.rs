@@ -52,6 +52,8 @@ impl Machine for Clock {
     }
 
     /// Asked before and after each run: all of the time between is busy with others by as much as was said.
+    fn settle(&self) {}
+
     fn processors(&self) -> Processors {
         let asked = self.0.asked.get();
         self.0.asked.set(asked + 1);

@@ -103,9 +103,42 @@ impl FromStr for ImageRef {
             let upper = name_part.chars().any(|c| c.is_ascii_uppercase());
             let hint = if upper { "; names are in lower case" } else { "" };
             let said = |error: oci_spec::distribution::ParseError| bad(format!("{error}{hint}"));
-            name.parse().map(Self::Registry).map_err(said)
+            plain(name).map_or_else(|| name.parse().map_err(said), Ok).map(Self::Registry)
         }
     }
+}
+
+/// An ordinary name (`python:3.7`, `host:5000/a/b`): read without the grammar of all names there are, whose regular
+/// expression takes longer to build than an image takes to come out of the cache. What is not ordinary is left to that.
+fn plain(name: &str) -> Option<Reference> {
+    const LONGEST: usize = 128;
+    let last = name.rfind('/').map_or(0, |at| at + 1);
+    let (path, tag) = match name[last..].find(':') {
+        Some(at) => (&name[..last + at], &name[last + at + 1..]),
+        None => (name, "latest"),
+    };
+    let (registry, repository) = match path.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first, rest.to_owned()),
+        Some(_) => ("docker.io", path.to_owned()),
+        None => ("docker.io", format!("library/{path}")),
+    };
+    let (host, port) = registry.split_once(':').unwrap_or((registry, "1"));
+    let small = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    // Letters and digits, with single marks between them.
+    let parted = |text: &str, marks: &str| {
+        let alone = |pair: &[u8]| small(pair[0]) || small(pair[1]);
+        let ends = [text.as_bytes().first(), text.as_bytes().last()];
+        let known = text.bytes().all(|byte| small(byte) || marks.as_bytes().contains(&byte));
+        ends.iter().all(|end| end.is_some_and(|end| small(*end))) && known && text.as_bytes().windows(2).all(alone)
+    };
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let tagged = tag.bytes().next().is_some_and(word) && tag.bytes().all(|byte| word(byte) || b".-".contains(&byte));
+    let named = parted(host, ".-") && repository.split('/').all(|part| parted(part, "._-"));
+    let ported = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    // Docker Hub's own names have forms of their own.
+    let hub = path.starts_with("docker.io/") || path.starts_with("index.docker.io/");
+    let fits = [name.len(), tag.len()].iter().all(|len| *len <= LONGEST);
+    (tagged && named && ported && fits && !hub).then(|| Reference::with_tag(registry.into(), repository, tag.into()))
 }
 
 impl fmt::Display for ImageRef {
@@ -185,6 +218,30 @@ mod tests {
     fn empty_and_malformed_names_say_why() {
         for text in ["", "oci:", "oci-archive:", "podman:", "docker.io/UPPER:x", "python:3 7", "python@sha256:00"] {
             assert!(text.parse::<ImageRef>().is_err(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        /// What is taken for an ordinary name is what the grammar of all names makes of it.
+        #[test]
+        fn ordinary_names_are_what_the_grammar_says(
+            name in "[a-z0-9A-Z]{1,3}([-._:/]{1,2}[a-z0-9A-Z]{1,3}){0,4}", host in "(localhost|h.io|a-b.c:5000|docker.io|)/?"
+        ) {
+            for name in [name.clone(), format!("{host}{name}")] {
+                if let Some(plain) = plain(&name) {
+                    proptest::prop_assert_eq!(Ok(plain), name.parse(), "{}", name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn most_names_are_ordinary() {
+        for name in ["python", "python:3.7-slim", "ghcr.io/owner/name:v1.2_3", "127.0.0.1:5000/a/b", "localhost/x"] {
+            assert!(plain(name).is_some(), "{name}");
+        }
+        for name in ["a@sha256:0", "A/b", "a..b", "docker.io/x", "h:/x", "x:", "x/", "/x", "", "x:-1"] {
+            assert!(plain(name).is_none(), "{name}");
         }
     }
 }

@@ -141,6 +141,12 @@ impl<'d> Output<'d> {
         {
             return Err(failed(dir)(io::Error::other("it is a folder with something else in it, and no layout")));
         }
+        let wrong = match to {
+            Destination::Layout { dir, .. } if dir.is_file() => Some("it is a file, and no folder"),
+            Destination::Archive { file, .. } if file.is_dir() => Some("it is a folder, and no file"),
+            _ => None,
+        };
+        wrong.map_or(Ok(()), |what| Err(failed(&path)(io::Error::other(what))))?;
         let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(beside).map_err(failed(beside))?;
         let folder = tempfile::Builder::new().prefix(".layerscope-").tempdir_in(beside).map_err(failed(beside))?;

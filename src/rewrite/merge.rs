@@ -26,7 +26,7 @@ pub struct Merged {
     /// The first of the layers.
     pub from: usize,
     /// Directories, a parent before its children.
-    pub(super) dirs: Vec<(LayerPath, Meta)>,
+    pub(super) dirs: BTreeMap<LayerPath, Meta>,
     /// Links, devices and pipes: where their entries are, and their names.
     pub(super) special: Vec<(EntryId, Named)>,
     /// Files by where their contents are.
@@ -85,7 +85,7 @@ impl Merged {
                 None => merged.dir(tree, below, &item),
                 Some(inode) => {
                     let own = item.node.layer as usize >= choice.from;
-                    if own && merged.leaves_out(tree, &item, choice) {
+                    if own && merged.leaves_out(tree, below, &item, choice) {
                         continue;
                     }
                     let names = inodes.entry(inode).or_default();
@@ -104,6 +104,7 @@ impl Merged {
         if choice.dedupe {
             merged.dedupe(tree);
         }
+        merged.add_parents(tree);
         merged.saved.after = merged.files.keys().map(|id| tree.entry(*id).file_bytes()).sum();
         let Saved { before, after, dropped, deduped, .. } = merged.saved;
         // A file whose contents come up from below may make it more than it was.
@@ -123,16 +124,18 @@ impl Merged {
         let same = lower.is_some_and(|lower| below.meta(lower).is_some_and(|below| written(below) == meta));
         let implied_root = item.path.is_root() && item.node.entry.is_none();
         if item.node.layer as usize >= self.from && !same && !implied_root {
-            self.dirs.push((item.path.clone(), meta));
+            self.dirs.insert(item.path.clone(), meta);
         }
     }
 
-    fn leaves_out(&mut self, tree: &Tree, item: &Item<'_>, choice: &Choice<'_>) -> bool {
+    fn leaves_out(&mut self, tree: &Tree, below: &Tree, item: &Item<'_>, choice: &Choice<'_>) -> bool {
         let Some(id) = tree.data(item.node) else { return false };
         let entry = tree.entry(id);
         let drops = entry.is_file() && (choice.drops)(&item.path, entry);
         if drops {
             self.saved.dropped_files += 1;
+            // What it took the place of would come to light.
+            self.whiteouts.extend(below.get(&item.path).map(|_| item.path.clone()));
             if id.layer as usize >= self.from && tree.names(item.node) == 1 {
                 self.saved.dropped += entry.file_bytes();
             }
@@ -187,6 +190,18 @@ impl Merged {
         self.whiteouts.sort();
     }
 
+    /// Directories above all that is there, as they are: engines that unpack a layer by itself make what is missing, and
+    /// it would hide the one below.
+    fn add_parents(&mut self, tree: &Tree) {
+        let named = self.special.iter().map(|(_, named)| named).chain(self.files.values());
+        let names = named.flat_map(|named| &named.names).chain(&self.whiteouts);
+        let names = names.chain(self.links.iter().map(|(path, ..)| path)).chain(self.dirs.keys());
+        let above = parents(tree, names);
+        for (path, meta) in above {
+            self.dirs.entry(path).or_insert(meta);
+        }
+    }
+
     /// Of files with the same contents and metadata the first in the tar keeps its contents; the others become its names.
     fn dedupe(&mut self, tree: &Tree) {
         let mut first: HashMap<(ContentId, Meta), EntryId> = HashMap::new();
@@ -206,6 +221,22 @@ impl Merged {
             }
         }
     }
+}
+
+/// The directories above names, but for the root, with the metadata that they have in a tree.
+pub(super) fn parents<'p>(tree: &Tree, names: impl Iterator<Item = &'p LayerPath>) -> BTreeMap<LayerPath, Meta> {
+    let mut found = BTreeMap::new();
+    for name in names {
+        let mut folder = name.parent();
+        while !folder.is_root() && !found.contains_key(&folder) {
+            let node = tree.get(&folder).map(|id| tree.node(id));
+            let meta = node.and_then(|node| tree.meta(node)).map_or_else(implied_meta, written);
+            let above = folder.parent();
+            found.insert(folder, meta);
+            folder = above;
+        }
+    }
+    found
 }
 
 /// Whether the layers below have the very same file there, of this one name.

@@ -44,8 +44,13 @@ pub enum Step<'a> {
         /// What is in the layer.
         merged: Merged,
     },
-    /// Files that are made here.
-    Files(Vec<NewFile>),
+    /// Files that are made here, and the directories above them, as they are.
+    Files {
+        /// Directories, a parent before its children.
+        dirs: BTreeMap<LayerPath, Meta>,
+        /// The files.
+        files: Vec<NewFile>,
+    },
 }
 
 /// A file that is made here.
@@ -106,8 +111,12 @@ impl Step<'_> {
                 super::recompress::write(image, *layer, &claims, to, encoding)
             }
             Self::Merge { image, merged } => merged.write(image, to, encoding),
-            Self::Files(files) => {
+            Self::Files { dirs, files } => {
                 let mut out = open(to, encoding)?;
+                for (path, meta) in dirs {
+                    let written = out.begin(path, meta, Kind::Dir).and_then(|()| out.end());
+                    written.map_err(|error| to.failed(error))?;
+                }
                 for NewFile { path, meta, contents } in files {
                     let written = out.begin(path, meta, Kind::File(contents.len() as u64));
                     let written = written.and_then(|()| out.data(contents));

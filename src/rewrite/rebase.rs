@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::config::{Conflict, conflicts, history_above};
+use super::merge::parents;
 use super::three_way::{Format, merge};
 use super::{NewFile, Plan, RewriteError, Step};
 use crate::model::{Entry, EntryId, EntryKind, History, LayerPath, Manifest, RuntimeConfig};
@@ -13,8 +14,8 @@ use crate::tree::{Node, Tree};
 
 /// Files that are merged.
 const MERGED: [(&str, Format); 7] = [
-    ("etc/passwd", Format::Lines),
-    ("etc/group", Format::Lines),
+    ("etc/passwd", Format::Accounts),
+    ("etc/group", Format::Accounts),
     ("etc/shadow", Format::Lines),
     ("etc/gshadow", Format::Lines),
     ("etc/subuid", Format::Lines),
@@ -98,7 +99,8 @@ pub fn rebase<'a>(image: &'a Scanned, onto: &Onto<'a>) -> Result<Rebase<'a>, Rew
     let mut layers: Vec<Step<'a>> = (0..onto.base.image.layers.len()).map(|layer| kept(onto.base, layer)).collect();
     layers.extend((onto.old_layers..image.image.layers.len()).map(|layer| kept(image, layer)));
     let merged: Vec<LayerPath> = files.iter().map(|file| file.path.clone()).collect();
-    layers.extend((!files.is_empty()).then_some(Step::Files(files)));
+    let dirs = parents(&tree, merged.iter());
+    layers.extend((!files.is_empty()).then_some(Step::Files { dirs, files }));
     let none = RuntimeConfig::default();
     let (made, new) = (&image.image.manifest, &onto.base.image.manifest);
     Ok(Rebase {

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 /// How a list is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// A line for each thing, whose name ends at the first colon (passwd(5), group(5)).
+    /// A line for each user or group: name, password, number, … (passwd(5), group(5)). No number may be two's.
+    Accounts,
+    /// A line for each thing, whose name ends at the first colon (shadow(5), subuid(5)).
     Lines,
     /// A paragraph for each thing, with its name and architecture in fields of it (dpkg's status, deb-control(5)).
     Stanzas,
@@ -16,7 +18,7 @@ impl Format {
     /// The things, with their names.
     fn items(self, text: &str) -> Vec<(String, &str)> {
         match self {
-            Self::Lines => {
+            Self::Accounts | Self::Lines => {
                 let lines = text.lines().filter(|line| !line.trim().is_empty());
                 lines.map(|line| (line.split(':').next().unwrap_or_default().to_owned(), line)).collect()
             }
@@ -31,7 +33,7 @@ impl Format {
     }
 
     fn written(self, items: &[&str]) -> String {
-        let end = if self == Self::Lines { "\n" } else { "\n\n" };
+        let end = if self == Self::Stanzas { "\n\n" } else { "\n" };
         items.iter().map(|item| format!("{item}{end}")).collect()
     }
 }
@@ -63,7 +65,17 @@ pub(super) fn merge(format: Format, old: &str, own: &str, new: &str) -> Result<S
     // What only the old base had is gone with it.
     let added =
         own.iter().filter(|(name, item)| !there.contains(&name) && before.get(name).is_none_or(|old| old != item));
-    merged.extend(added.map(|(_, item)| *item));
+    for (name, item) in added {
+        let number = item.split(':').nth(2);
+        let taken = merged.iter().find(|other| format == Format::Accounts && other.split(':').nth(2) == number);
+        if let (Some(number), Some(other)) = (number, taken) {
+            let other = other.split(':').next().unwrap_or_default();
+            return Err(format!(
+                "the application's {name:?} has the number {number}, which is {other:?} in the new base"
+            ));
+        }
+        merged.push(*item);
+    }
     Ok(format.written(&merged))
 }
 
@@ -95,6 +107,15 @@ mod tests {
         assert_eq!(merge(Format::Lines, OLD, &own, &own).unwrap(), own, "the same change twice is one");
         let (own, new) = (format!("{OLD}app:x:1::/a:\n"), format!("{OLD}app:x:2::/a:\n"));
         assert!(merge(Format::Lines, OLD, &own, &new).is_err());
+    }
+
+    #[test]
+    fn a_number_is_one_users() {
+        let own = format!("{OLD}app:x:1000:1000::/app:/bin/sh\n");
+        let new = format!("{OLD}web:x:1000:1000::/web:/bin/sh\n");
+        let why = "the application's \"app\" has the number 1000, which is \"web\" in the new base";
+        assert_eq!(merge(Format::Accounts, OLD, &own, &new).unwrap_err(), why);
+        assert!(merge(Format::Lines, "", "app:!:19000\n", "web:!:19000\n").is_ok(), "days are no numbers of users");
     }
 
     #[test]

@@ -32,6 +32,13 @@ impl Shell {
         let mirror = std::env::var("LAYERSCOPE_CORPUS_REGISTRY").unwrap_or_else(|_| "127.0.0.1:5000".into());
         let conf = format!("[[registry]]\nprefix = 'docker.io'\nlocation = '{mirror}'\n");
         shell.sandbox.write("home/.config/containers/registries.conf", conf);
+        // podman with a store of its own, as it works on a machine without systemd, too.
+        let limits = "default_ulimits = ['nofile=1024:1024', 'nproc=1024:1024']";
+        let engine = "cgroup_manager = 'cgroupfs'\nevents_logger = 'none'\nruntime = 'runc'";
+        shell.sandbox.write("containers.conf", format!("[containers]\n{limits}\n[engine]\n{engine}\n"));
+        let [graph, run] = ["graph", "run"].map(|name| shell.sandbox.path(name).display().to_string());
+        let storage = format!("[storage]\ndriver = 'overlay'\ngraphroot = '{graph}'\nrunroot = '{run}'\n");
+        shell.sandbox.write("storage.conf", storage);
         shell
     }
 
@@ -41,6 +48,8 @@ impl Shell {
             command.get_envs().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))).collect();
         command = Command::new("sh");
         command.args(["-c", line]).current_dir(root()).env_clear().envs(environment).env("PATH", &self.path);
+        command.env("CONTAINERS_CONF", self.sandbox.path("containers.conf"));
+        command.env("CONTAINERS_STORAGE_CONF", self.sandbox.path("storage.conf"));
         let output = command.output().unwrap();
         assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -76,7 +85,9 @@ fn words(text: &str) -> String {
             out += &format!("{line}\n");
             continue;
         }
-        let is_number = |word: &&str| !word.starts_with(|c: char| c.is_ascii_digit() || "+-".contains(c));
+        let is_number = |word: &&str| {
+            !word.starts_with(|c: char| c.is_ascii_digit() || "+-".contains(c) || ('█'..='▏').contains(&c))
+        };
         let unit = |word: &&str| !matches!(*word, "B" | "kB" | "MB" | "GB") && !word.starts_with("sha256:");
         out += &line.split_whitespace().filter(is_number).filter(unit).collect::<Vec<_>>().join(" ");
         out.push('\n');

@@ -194,18 +194,21 @@ pub struct DiveDocument {
 pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
     let told = base.layers.is_some() || !base.names.is_empty();
     let below = |index: u64| base.layers.map(|layers| index < layers as u64);
-    let dive = analyze::dive(subject.tree);
+    // Each looks at every file: side by side.
+    let tree = subject.tree;
+    let ((dive, found), (waste, duplicates)) =
+        together(|| (analyze::dive(tree), findings(subject)), || (waste(tree, top), duplicates(tree, top)));
     InspectDocument {
         schema: "layerscope.inspect/1".into(),
         image: subject.image.into(),
         totals: analyze::totals(subject).into(),
         layers: layers(subject).into_iter().map(|layer| LayerDocument { base: below(layer.index), ..layer }).collect(),
         base: told.then(|| base.into()),
-        waste: waste(subject.tree, top),
-        duplicates: duplicates(subject.tree, top),
+        waste,
+        duplicates,
         packages: analyze::packages(subject.tree).into_iter().map(PackageDocument::from).collect(),
         large_files: large_files(subject.tree, top),
-        findings: findings(subject).into_iter().map(FindingDocument::from).collect(),
+        findings: found.into_iter().map(FindingDocument::from).collect(),
         compat: CompatDocument {
             dive: DiveDocument {
                 efficiency: dive.efficiency,
@@ -215,6 +218,15 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
         },
         map: None,
     }
+}
+
+/// Does both at once.
+fn together<A: Send, B>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let a = scope.spawn(a);
+        let b = b();
+        (a.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), b)
+    })
 }
 
 fn waste(tree: &Tree, top: Top) -> WasteDocument {

@@ -214,14 +214,14 @@ fn step(step: &Step<'_>) -> StepDocument {
         Step::Keep { image, layer } => ("keep", Some(image), *layer, 1),
         Step::Recompress { image, layer } => ("recompress", Some(image), *layer, 1),
         Step::Merge { image, merged } => ("merge", Some(image), merged.from, image.image.layers.len() - merged.from),
-        Step::Files(_) => ("add", None, 0, 0),
+        Step::Files { .. } => ("add", None, 0, 0),
     };
     let of = |size: &dyn Fn(usize) -> u64| (first..first + count).map(size).sum::<u64>();
     let stored = image.map_or(0, |image| of(&|layer| image.image.layers[layer].stored_bytes));
     let files = image.map_or(0, |image| of(&|layer| image.tree.layers()[layer].file_bytes()));
     let saved = match step {
         Step::Merge { merged, .. } => merged.saved,
-        Step::Files(files) => {
+        Step::Files { files, .. } => {
             Saved { after: files.iter().map(|file| file.contents.len() as u64).sum(), ..Saved::default() }
         }
         _ => Saved { before: files, after: files, ..Saved::default() },

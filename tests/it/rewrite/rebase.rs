@@ -90,11 +90,11 @@ fn layers_stay_and_what_both_changed_is_merged() {
     linux/amd64 · created 2024-01-01T00:00:00Z
     sha256:ea30027d2d81a4c1c02370db51367f369a9d8f0bc2fab74c0e50b263ab626ce1
     onto [OCI]:base:slim
-    → oci:[DIR]/new:app  sha256:98dd09ec26de17b1610fafbcdf8275406aca73285d7d145a2d2caa36834a58e2
+    → oci:[DIR]/new:app  sha256:bb86a90b07517e6aab3d7a984fd4cc2dadefcd6e4c453bc14be52a0d82577b35
     Read back and compared: 11 names the same.
 
                 now    new
-    stored  93.1 kB  919 B   -99.0%
+    stored  93.1 kB  972 B   -99.0%
     files   92.6 kB  671 B   -99.3%
     lost      179 B  413 B  +130.7%
     layers        3      4   +33.3%
