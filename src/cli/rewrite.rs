@@ -51,8 +51,8 @@ pub(super) struct OptimizeArgs {
     /// The base under it, if it is known; else it is found
     #[arg(long, value_name = "IMAGE", conflicts_with = "squash")]
     from: Option<String>,
-    /// Make files of the same contents, mode, owner, times and attributes hard links of one: whoever writes to one of them
-    /// in place changes all, until an engine copies it up
+    /// Make files of the same contents, mode, owner, times and attributes hard links of one: with overlayfs a write to one
+    /// leaves the others as they are; where an engine copies whole images (vfs), it changes all of them
     #[arg(long)]
     dedupe: bool,
     /// Leave files out, by name or by glob (may be repeated); see below for names

@@ -42,7 +42,7 @@ fn write_table(table: &Table, to: &mut dyn Write) -> io::Result<()> {
 fn cell(text: &Text) -> String {
     let lines: Vec<String> = text.text.lines().map(plain).collect();
     let joined = lines.join("<br>");
-    if text.tone == Tone::Strong && !joined.is_empty() { format!("**{joined}**") } else { joined }
+    if matches!(text.tone, Tone::Strong | Tone::Sum) && !joined.is_empty() { format!("**{joined}**") } else { joined }
 }
 
 /// Text that is nothing but text: no markup, no links, no formulas, no cells of its own, no one mentioned by `@name`.

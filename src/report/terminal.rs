@@ -111,7 +111,7 @@ fn cell(text: &Text, column: Column) -> Cell {
     let cell = Cell::new(&text.text).set_alignment(align);
     match text.tone {
         Tone::Plain => cell,
-        Tone::Strong => cell.add_attribute(Attribute::Bold),
+        Tone::Strong | Tone::Sum => cell.add_attribute(Attribute::Bold),
         Tone::Good => cell.fg(Color::Green),
         Tone::Bad => cell.fg(Color::Red),
         Tone::Warn => cell.fg(Color::Yellow),
@@ -123,7 +123,7 @@ fn cell(text: &Text, column: Column) -> Cell {
 fn paint(text: &str, tone: Tone, look: Look) -> String {
     let code = match tone {
         Tone::Plain => return text.into(),
-        Tone::Strong => 1,
+        Tone::Strong | Tone::Sum => 1,
         Tone::Dim => 2,
         Tone::Bad => 31,
         Tone::Good => 32,

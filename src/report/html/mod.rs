@@ -20,11 +20,10 @@ pub use map::Map;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Writes a page, with the maps below its first section.
+/// Writes a page, with the maps below its first section, and their numbers at its end.
 pub(super) fn write(page: &Page, maps: &[Map], to: &mut dyn Write) -> io::Result<()> {
     let tables = map::directories(maps);
-    let sections = page.sections.iter().take(1).chain(&tables).chain(page.sections.iter().skip(1));
-    let mut sections = sections.enumerate().map(|(at, one)| section(at, one));
+    let mut sections = page.sections.iter().chain(&tables).enumerate().map(|(at, one)| section(at, one));
     let whole = html! {
         (DOCTYPE)
         html lang="en" {
@@ -78,22 +77,27 @@ fn section(at: usize, section: &Section) -> Markup {
 
 fn table(table: &Table, label: &str) -> Markup {
     let headed = table.columns.iter().any(|column| !column.name.is_empty());
+    let is_sum = |row: &&Vec<Text>| row.iter().any(|text| text.tone == Tone::Sum);
+    let (sums, rows): (Vec<_>, Vec<_>) = table.rows.iter().partition(is_sum);
     html! {
         div.wide {
             table aria-labelledby=(label) {
                 @if headed {
                     thead { tr { @for column in &table.columns { (head(*column)) } } }
                 }
-                tbody {
-                    @for row in &table.rows {
-                        tr {
-                            @for (at, (text, column)) in row.iter().zip(&table.columns).enumerate() {
-                                @if at == 0 && !headed && !text.text.is_empty() { th scope="row" { (content(text)) } }
-                                @else { td class=[column.right.then_some("number")] { (content(text)) } }
-                            }
-                        }
-                    }
-                }
+                tbody { @for row in rows { (line(row, table, headed)) } }
+                @if !sums.is_empty() { tfoot { @for row in sums { (line(row, table, headed)) } } }
+            }
+        }
+    }
+}
+
+fn line(row: &[Text], table: &Table, headed: bool) -> Markup {
+    html! {
+        tr {
+            @for (at, (text, column)) in row.iter().zip(&table.columns).enumerate() {
+                @if at == 0 && !headed && !text.text.is_empty() { th scope="row" { (content(text)) } }
+                @else { td class=[column.right.then_some("number")] { (content(text)) } }
             }
         }
     }
@@ -119,7 +123,7 @@ fn content(text: &Text) -> Markup {
 fn class(tone: Tone) -> &'static str {
     match tone {
         Tone::Plain => "plain",
-        Tone::Strong => "strong",
+        Tone::Strong | Tone::Sum => "strong",
         Tone::Good => "good",
         Tone::Bad => "bad",
         Tone::Warn => "warn",

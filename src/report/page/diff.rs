@@ -131,7 +131,7 @@ fn directories(document: &DiffDocument) -> Option<Section> {
     if rows.is_empty() {
         return None;
     }
-    let all = Text::from("in all").toned(Tone::Strong);
+    let all = Text::from("in all").toned(Tone::Sum);
     rows.push(row(all, &totals.added, &totals.removed, &totals.changed, &totals.moved, totals.growth_bytes));
     let columns =
         vec![right("growth"), right("added"), right("removed"), right("changed"), right("moved"), left("directory")];

@@ -86,6 +86,8 @@ pub enum Tone {
     Plain,
     /// The number that matters.
     Strong,
+    /// It names the sum of the rows above, which stays below them.
+    Sum,
     /// Less.
     Good,
     /// More, or to be mended.

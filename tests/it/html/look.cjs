@@ -70,12 +70,13 @@ const violations = async (page) => {
     out.zoomed = await violations(page);
   }
 
-  const filter = page.locator('.filter:has(+ .wide th.number) input').last();
+  const section = page.locator('section', { has: page.locator('h2', { hasText: 'Lost files' }) });
+  const filter = section.locator('.filter input');
   if (await filter.count()) {
-    const table = page.locator('.filter + .wide table:has(th.number)').last();
+    const table = section.locator('table');
     await filter.fill('app/c');
     const visible = await table.locator('tbody tr:visible').allInnerTexts();
-    out.filtered = { said: await page.locator('.filter:has(+ .wide th.number) [role=status]').last().innerText(), visible };
+    out.filtered = { said: await section.locator('[role=status]').innerText(), visible };
     await filter.fill('');
     out.sorted = [];
     for (const times of [1, 2]) {
