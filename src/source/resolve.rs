@@ -12,6 +12,8 @@ use crate::model::{Config, Descriptor, Digest, Manifest, Platform};
 pub(crate) const MAX_MANIFEST: u64 = 4 << 20;
 /// A config larger than this is refused.
 pub(super) const MAX_CONFIG: u64 = 8 << 20;
+/// A config has at most so many values, as far as commas and brackets tell: real ones have some thousands.
+const MAX_VALUES: usize = 500_000;
 /// Statements of provenance that are read of an image.
 const MAX_STATEMENTS: usize = 8;
 /// Indexes may nest this deep.
@@ -239,9 +241,15 @@ fn image(
     Ok(manifest)
 }
 
-/// Reads a config whose bytes were verified.
+/// Reads a config whose bytes were verified. What is not known of it is kept, which takes many times its bytes: so there
+/// is only so much of it.
 pub(super) fn parse_config(bytes: &[u8], digest: Digest) -> Result<Config, ResolveError> {
-    serde_json::from_slice(bytes).map_err(|source| ResolveError::Json { what: "config", digest, source })
+    let broken = |source| ResolveError::Json { what: "config", digest, source };
+    if bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > MAX_VALUES {
+        let reason = format!("it has more than {MAX_VALUES} values");
+        return Err(broken(serde::de::Error::custom(reason)));
+    }
+    serde_json::from_slice(bytes).map_err(broken)
 }
 
 /// Whether the image is one that can be analysed.

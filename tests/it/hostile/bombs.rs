@@ -128,9 +128,12 @@ fn with_config(config: Vec<u8>) -> Case {
 
 #[test]
 fn documents_without_end() {
-    let case = with_config(vec![b'['; 1 << 20]);
+    let case = with_config(vec![b'['; 400_000]);
     holds(&case, 2);
-    insta::assert_snapshot!(case.refused(), @"error: config sha256:… is broken: invalid type: sequence, expected a string at line 1 column 1");
+    insta::assert_snapshot!(case.refused(), @"error: config sha256:… is broken: invalid type: sequence, expected struct Config at line 1 column 0");
+    let case = with_config([b"{\"a\":[0", ",0".repeat(4_000_000).as_bytes(), b"]}"].concat());
+    holds(&case, 2);
+    insta::assert_snapshot!(case.refused(), @"error: config sha256:… is broken: it has more than 500000 values");
     let case = with_config([b"{\"a\":\"", vec![b'x'; 80 << 20].as_slice(), b"\"}"].concat());
     holds(&case, 2);
     insta::assert_snapshot!(case.refused(), @"error: config sha256:… says it has 83886088 bytes: more than 8388608 are refused");
