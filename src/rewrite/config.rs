@@ -10,18 +10,16 @@ const BY: &str = "layerscope";
 /// The history of an image whose layers `from` to `to` became one; or none at all, if `empty`. Its steps stay, but make
 /// no layer, except for the last one that did.
 pub(super) fn merge_history(config: &mut Config, from: usize, to: usize, empty: bool) {
-    let steps: Vec<usize> = instructions(&config.history, to).into_iter().skip(from).flatten().collect();
+    let steps: Vec<usize> = instructions(&config.history, to).into_iter().flatten().collect();
     // Without a history that tells of all layers there is none to keep: a wrong one is worse.
-    if steps.len() < to - from {
+    if steps.len() < to {
         config.history.clear();
         return;
     }
-    let (last, others) = match steps.split_last() {
-        Some((last, others)) if !empty => (Some(*last), others),
-        _ => (None, &steps[..]),
-    };
-    for step in others {
-        config.history[*step].empty_layer = true;
+    let last = steps[from..].last().copied().filter(|_| !empty);
+    let kept = |step: usize| steps[..from].contains(&step) || last == Some(step);
+    for (step, made) in config.history.iter_mut().enumerate() {
+        made.empty_layer |= !kept(step);
     }
     if let Some(last) = last {
         let merged = format!("{BY} optimize: {} layers in one", to - from);
@@ -118,6 +116,9 @@ mod tests {
         let mut nothing = config("+-+-++-");
         merge_history(&mut nothing, 1, 4, true);
         assert_eq!(pattern(&nothing), "+------");
+        let mut surplus = config("++-+");
+        merge_history(&mut surplus, 0, 2, false);
+        assert_eq!(pattern(&surplus), "---+", "a step more than there are layers");
         let mut unknown = config("+");
         merge_history(&mut unknown, 0, 3, false);
         assert_eq!(pattern(&unknown), "");
