@@ -49,7 +49,7 @@ pub(super) struct OptimizeArgs {
     #[arg(long, value_name = "LAYERS", default_value = "app")]
     squash: SquashArg,
     /// The base under it, if it is known; else it is found
-    #[arg(long, value_name = "IMAGE", conflicts_with = "squash")]
+    #[arg(long, value_name = "IMAGE")]
     from: Option<String>,
     /// Make files of the same contents, mode, owner, times and attributes hard links of one: with overlayfs a write to one
     /// leaves the others as they are; where an engine copies whole images (vfs), it changes all of them
@@ -128,7 +128,10 @@ pub(super) fn drops_help() -> String {
 
 /// Writes the same merged tree in fewer bytes.
 pub(super) fn optimize(args: &OptimizeArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
-    must_verify(&args.images)?;
+    may_write(&args.images, &args.to)?;
+    if let (SquashArg::All, Some(_)) = (args.squash, &args.from) {
+        bail!("--squash all makes the base's layers one with the others: leave --from out");
+    }
     let drops = Drops::new(args.drop.iter().map(String::as_str))?;
     let names: Vec<&str> = std::iter::once(args.image.as_str()).chain(args.from.as_deref()).collect();
     let refs = settings::locate(&names, &args.images)?;
@@ -141,6 +144,11 @@ pub(super) fn optimize(args: &OptimizeArgs, global: &GlobalArgs) -> anyhow::Resu
         };
         let how = Optimize { keep, dedupe: args.dedupe, drops, recompress: args.recompress };
         let plan = rewrite::optimize(&image, &how)?;
+        if !args.drop.is_empty() && !plan.drops_anything() {
+            tracing::warn!(
+                "nothing of what --drop names is in the layers that become one; what the base has stays there"
+            );
+        }
         let told = Rewritten {
             command: "optimize",
             image: image.subject(),
@@ -160,8 +168,11 @@ pub(super) fn optimize(args: &OptimizeArgs, global: &GlobalArgs) -> anyhow::Resu
     })
 }
 
-/// What is not verified is not written.
-fn must_verify(images: &ImageArgs) -> anyhow::Result<()> {
+/// What is not verified is not written, and where no registry may be asked, none is written to.
+fn may_write(images: &ImageArgs, to: &ToArgs) -> anyhow::Result<()> {
+    if let (true, Some(Destination::Registry(_))) = (images.offline, &to.output) {
+        bail!("--offline forbids to ask a registry: write to a layout or an archive");
+    }
     if images.verify != VerifyArg::Full {
         bail!("what is written is verified: leave --verify out");
     }
@@ -181,7 +192,7 @@ fn base_layers(scanner: Scanner<'_>, image: &Scanned, told: Option<&ImageRef>, a
 
 /// Puts the application on another base.
 pub(super) fn rebase(args: &RebaseArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
-    must_verify(&args.images)?;
+    may_write(&args.images, &args.to)?;
     let names: Vec<&str> = [&*args.image, &*args.onto].into_iter().chain(args.from.as_deref()).collect();
     let mut refs = settings::locate(&names, &args.images)?.into_iter();
     let (image, base) = (refs.next(), refs.next().context("no base")?);

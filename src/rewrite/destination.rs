@@ -72,6 +72,10 @@ impl FromStr for Destination {
             ImageRef::OciLayout { dir, select } => Ok(Self::Layout { dir, name: select }),
             ImageRef::Archive { format: ArchiveFormat::Any, .. } => Err(no_place()),
             ImageRef::Archive { file, select, format } => {
+                // What docker and podman would not load.
+                if let (Some(name), ArchiveFormat::Docker) = (&select, format) {
+                    format!("{SCHEME}{name}").parse::<ImageRef>()?;
+                }
                 Ok(Self::Archive { file, name: select, docker: format == ArchiveFormat::Docker })
             }
             // A bare word is more likely to be a file than an image of Docker Hub.
@@ -144,6 +148,9 @@ impl<'d> Output<'d> {
         let wrong = match to {
             Destination::Layout { dir, .. } if dir.is_file() => Some("it is a file, and no folder"),
             Destination::Archive { file, .. } if file.is_dir() => Some("it is a folder, and no file"),
+            Destination::Archive { file, .. } if file.symlink_metadata().is_ok_and(|it| !it.is_file()) => {
+                Some("it is a link, a device or a pipe: name a file")
+            }
             _ => None,
         };
         wrong.map_or(Ok(()), |what| Err(failed(&path)(io::Error::other(what))))?;
@@ -258,6 +265,10 @@ fn archive(from: &Path, file: &Path, docker: Option<&Value>) -> Result<(), Rewri
         tar.into_inner()?.flush()
     };
     write().map_err(failed(file))?;
+    // A file that only its owner may read stays one.
+    if let Ok(before) = file.metadata() {
+        draft.as_file().set_permissions(before.permissions()).map_err(failed(file))?;
+    }
     draft.persist(file).map(drop).map_err(|error| failed(file)(error.error))
 }
 
@@ -279,7 +290,16 @@ mod tests {
         let archive = Destination::Archive { file: "a.tar".into(), name: Some("app:1".into()), docker: true };
         assert_eq!(parse("docker-archive:a.tar:app:1").unwrap(), archive);
         assert_eq!(parse("docker://h:1/a/b").unwrap().to_string(), "docker://h:1/a/b:latest");
-        for other in ["a.tar", "-", "podman:x", "oci:a:@sha256:0", "oci:", "python:3.7"] {
+        for other in [
+            "docker-archive:a.tar:NoName:b",
+            "docker-archive:a.tar:a@b",
+            "a.tar",
+            "-",
+            "podman:x",
+            "oci:a:@sha256:0",
+            "oci:",
+            "python:3.7",
+        ] {
             assert!(parse(other).is_err(), "{other}");
         }
     }

@@ -31,8 +31,6 @@ pub struct Merged {
     pub(super) special: Vec<(EntryId, Named)>,
     /// Files by where their contents are.
     pub(super) files: BTreeMap<EntryId, Named>,
-    /// Further names of files of the layers below: the name, and one that they have there.
-    pub(super) links: Vec<(LayerPath, LayerPath, Meta)>,
     /// What is hidden in the layers below.
     pub(super) whiteouts: Vec<LayerPath>,
     /// What it saves.
@@ -70,8 +68,8 @@ pub struct Saved {
 struct Names {
     /// Those that the merged layers give it.
     own: Vec<LayerPath>,
-    /// The first of those that it has from below.
-    below: Option<LayerPath>,
+    /// Those that it has from below.
+    below: Vec<LayerPath>,
 }
 
 impl Merged {
@@ -92,7 +90,7 @@ impl Merged {
                     if own {
                         names.own.push(item.path);
                     } else {
-                        names.below.get_or_insert(item.path);
+                        names.below.push(item.path);
                     }
                 }
             }
@@ -114,8 +112,8 @@ impl Merged {
 
     /// Whether anything would be in the layer.
     pub fn is_empty(&self) -> bool {
-        let Self { dirs, special, files, links, whiteouts, .. } = self;
-        dirs.is_empty() && special.is_empty() && files.is_empty() && links.is_empty() && whiteouts.is_empty()
+        let Self { dirs, special, files, whiteouts, .. } = self;
+        dirs.is_empty() && special.is_empty() && files.is_empty() && whiteouts.is_empty()
     }
 
     fn dir(&mut self, tree: &Tree, below: &Tree, item: &Item<'_>) {
@@ -144,18 +142,16 @@ impl Merged {
     }
 
     fn file(&mut self, tree: &Tree, below: &Tree, names: Names) -> Result<(), RewriteError> {
-        let Names { own, below: linked } = names;
+        let Names { mut own, below: linked } = names;
         let Some(node) = own.first().and_then(|path| tree.get(path)).map(|id| tree.node(id)) else { return Ok(()) };
         let (Some(id), Some(meta)) = (tree.data(node), tree.meta(node).map(written)) else { return Ok(()) };
-        if let ([path], None, 1) = (&own[..], &linked, tree.names(node))
+        if let ([path], [], 1) = (&own[..], &linked[..], tree.names(node))
             && is_below(tree, node, below, path)
         {
             return Ok(());
         }
-        if let Some(target) = linked.filter(|_| (id.layer as usize) < self.from) {
-            self.links.extend(own.into_iter().map(|path| (path, target.clone(), meta.clone())));
-            return Ok(());
-        }
+        // A link into a layer below is nothing that engines unpack alike: all names of the file come along.
+        own.extend(linked);
         let named = Named { names: own, meta };
         match &tree.entry(id).kind {
             EntryKind::File { size, apparent_size, .. } if size != apparent_size => {
@@ -195,7 +191,7 @@ impl Merged {
     fn add_parents(&mut self, tree: &Tree) {
         let named = self.special.iter().map(|(_, named)| named).chain(self.files.values());
         let names = named.flat_map(|named| &named.names).chain(&self.whiteouts);
-        let names = names.chain(self.links.iter().map(|(path, ..)| path)).chain(self.dirs.keys());
+        let names = names.chain(self.dirs.keys());
         let above = parents(tree, names);
         for (path, meta) in above {
             self.dirs.entry(path).or_insert(meta);

@@ -33,7 +33,9 @@ impl Drops {
     /// Reads names, and globs for anything else.
     pub fn new<'t>(told: impl IntoIterator<Item = &'t str>) -> Result<Self, RewriteError> {
         let (mut names, mut globs) = (Vec::new(), Vec::new());
-        for told in told.into_iter().flat_map(|list| list.split(',')).filter(|told| !told.is_empty()) {
+        // A comma within braces is the glob's.
+        let split = |list: &'t str| list.split(|c| c == ',' && !list.contains('{'));
+        for told in told.into_iter().flat_map(split) {
             match DROPS.iter().find(|(name, _)| *name == told) {
                 Some((name, _)) => names.push(*name),
                 // A word is more likely to be a wrong name than a file anywhere.
@@ -121,6 +123,7 @@ mod tests {
         assert!(!drops("docs", "usr/share/doc/x/copyright"));
         assert!(drops("/srv", "srv/a/b") && !drops("/srv", "app/srv/a"));
         assert!(Drops::new(["pip-caches"]).unwrap_err().to_string().contains("package-lists, pip-cache"));
-        assert!(Drops::new(["/a[b"]).is_err());
+        assert!(drops("/app/{a,b}", "app/b/c"));
+        assert!(Drops::new(["/a[b"]).is_err() && Drops::new([""]).is_err());
     }
 }

@@ -63,11 +63,7 @@ impl Merged {
             lock(&out).failed.take().map_or(Ok(()), |error| Err(to.failed(error)))?;
         }
         let out = Arc::into_inner(out).ok_or_else(|| to.failed(io::Error::other("a layer is still being read")))?;
-        let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner).out;
-        for (path, target, meta) in &self.links {
-            entry(&mut out, path, meta, Kind::HardLink(target)).map_err(|error| to.failed(error))?;
-        }
-        close(out, to)
+        close(out.into_inner().unwrap_or_else(PoisonError::into_inner).out, to)
     }
 
     /// What has no contents.

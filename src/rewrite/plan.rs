@@ -65,6 +65,11 @@ pub struct NewFile {
 }
 
 impl Plan<'_> {
+    /// Whether any file is left out.
+    pub fn drops_anything(&self) -> bool {
+        self.layers.iter().any(|step| matches!(step, Step::Merge { merged, .. } if merged.saved.dropped_files > 0))
+    }
+
     /// Writes the image into a layout, under a name. Layers of images that are `there` already, where the image goes, are
     /// not copied.
     pub fn write(

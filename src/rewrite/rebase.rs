@@ -10,7 +10,7 @@ use super::three_way::{Format, merge};
 use super::{NewFile, Plan, RewriteError, Step};
 use crate::model::{Entry, EntryId, EntryKind, History, LayerPath, Manifest, RuntimeConfig};
 use crate::scan::{self, Scanned};
-use crate::tree::{Node, Tree};
+use crate::tree::{Node, Tree, TreeNote};
 
 /// Files that are merged.
 const MERGED: [(&str, Format); 7] = [
@@ -95,6 +95,7 @@ pub fn rebase<'a>(image: &'a Scanned, onto: &Onto<'a>) -> Result<Rebase<'a>, Rew
         }
     }
     refused.extend(work.hidden());
+    refused.extend(work.unlinked(&tree));
     let kept = |image: &'a Scanned, layer| Step::Keep { image, layer };
     let mut layers: Vec<Step<'a>> = (0..onto.base.image.layers.len()).map(|layer| kept(onto.base, layer)).collect();
     layers.extend((onto.old_layers..image.image.layers.len()).map(|layer| kept(image, layer)));
@@ -178,6 +179,17 @@ impl<'a> Work<'_, 'a> {
         }
         let why = "the application empties its folder, and would hide it: the old base has no such file";
         hidden.into_iter().map(|path| (path, why.to_owned())).collect()
+    }
+
+    /// The application's hard links to files of the old base that the new one has not.
+    fn unlinked(&self, tree: &Tree) -> Vec<(LayerPath, String)> {
+        let dangling = tree.notes().iter().filter_map(|note| match note {
+            TreeNote::DanglingLink { entry } => Some(tree.entry(*entry).path.clone()),
+            TreeNote::ParentReplaced { .. } => None,
+        });
+        let why = "it is a hard link to a file of the old base, which the new one has not";
+        let lost = dangling.filter(|path| self.image.tree.get(path).is_some());
+        lost.map(|path| (path, why.to_owned())).collect()
     }
 
     fn plan(&self, layers: Vec<Step<'a>>, merged: &[LayerPath]) -> Plan<'a> {

@@ -165,6 +165,53 @@ fn what_is_dropped_does_not_let_the_bases_version_through() {
     assert_eq!(document["proof"]["dropped"], 2);
 }
 
+/// umoci and overlay's podman know no file of a layer below by its name.
+#[test]
+fn links_into_the_base_bring_its_file_along() {
+    let text = r#"
+        stage base
+        layer "base"
+          file /lib/a "shared"
+          hard /lib/a2 /lib/a
+        image base:1 linux/amd64 full-name
+        from base
+        image app:1 linux/amd64 full-name
+        from base
+        layer "app"
+          hard /lib/b /lib/a
+        layer "more"
+          file /app/x "x"
+    "#;
+    let sandbox = Sandbox::new();
+    let oci = sandbox.oci(text);
+    let (app, base) = (format!("{oci}:app:1"), format!("{oci}:base:1"));
+    let (new, _) = optimized(&sandbox, &app, &["--from", &base]);
+    assert_eq!(listing(&sandbox, &new), listing(&sandbox, &app));
+    let inspected = sandbox.layerscope(["inspect", "--format", "json", &new]).run().json();
+    assert_eq!(inspected["layers"][1]["file_bytes"], 7, "the shared file and the new one");
+}
+
+#[test]
+fn only_files_are_replaced() {
+    let sandbox = Sandbox::new();
+    let app = format!("{}:app:1", sandbox.oci(WASTE));
+    let write = |name: &str| {
+        let to = format!("oci-archive:{}", sandbox.path(name).display());
+        sandbox.layerscope(["optimize", &app, "--squash", "all", "-o", &to]).run()
+    };
+    std::os::unix::fs::symlink("target.tar", sandbox.path("link.tar")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(sandbox.path("pipe")).status().unwrap().success());
+    for name in ["link.tar", "pipe"] {
+        let before = sandbox.path(name).symlink_metadata().unwrap().file_type();
+        assert!(write(name).fails().contains("it is a link, a device or a pipe"), "{name}");
+        assert_eq!(sandbox.path(name).symlink_metadata().unwrap().file_type(), before, "{name} is as it was");
+    }
+    let private = sandbox.write("private.tar", "");
+    std::fs::set_permissions(&private, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    write("private.tar").ok();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&private.metadata().unwrap().permissions()) & 0o777, 0o600);
+}
+
 #[test]
 fn layers_that_stay_are_compressed_anew_on_request() {
     let sandbox = Sandbox::new();

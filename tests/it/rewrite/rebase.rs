@@ -153,6 +153,32 @@ fn what_cannot_be_merged_is_refused() {
 }
 
 #[test]
+fn a_link_into_the_old_base_is_refused() {
+    let text = r#"
+        stage full
+        layer "full"
+          file /lib/a "a"
+        image base:full linux/amd64 full-name
+        from full
+        image base:slim linux/amd64 full-name
+        layer "slim"
+          file /lib/c "c"
+        image app:1 linux/amd64 full-name
+        from full
+        layer "app"
+          hard /lib/b /lib/a
+    "#;
+    let sandbox = Sandbox::new();
+    let oci = sandbox.oci(text);
+    let [app, full, slim] = ["app:1", "base:full", "base:slim"].map(|name| format!("{oci}:{name}"));
+    let new = format!("oci:{}", sandbox.path("new").display());
+    let run = sandbox.layerscope(["rebase", &app, "--from", &full, "--onto", &slim, "-o", &new, "--offline"]).run();
+    assert_eq!(run.code(), 2);
+    assert!(run.stderr.contains("/lib/b") && run.stdout.contains("a hard link to a file of the old base"), "{run:?}");
+    assert!(!sandbox.path("new").exists());
+}
+
+#[test]
 fn what_breaks_is_not_written() {
     let sandbox = Sandbox::new();
     let (app, full, oci) = images(&sandbox);
