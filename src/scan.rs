@@ -41,6 +41,19 @@ impl Scanned {
         Ok(source.blob(descriptor)?)
     }
 
+    /// Reads a layer once more: `read` is given its blob, and what it must turn out to be.
+    pub fn reread<T>(
+        &self,
+        layer: usize,
+        read: impl FnOnce(Box<dyn Read + Send>, &Claims) -> Result<T, IndexError>,
+    ) -> Result<T, ScanError> {
+        let blob = self.blob(layer)?;
+        let it = &self.image.layers[layer];
+        let claims = Claims { digest: it.digest, size: it.stored_bytes, diff_id: it.diff_id };
+        let reference = || self.image.manifest.reference.clone();
+        read(blob, &claims).map_err(|source| ScanError::Layer { reference: reference(), source })
+    }
+
     /// What its builder attests of its provenance; nothing where its source was not to be asked.
     pub fn statements(&self) -> Result<Vec<Vec<u8>>, SourceError> {
         self.source.as_ref().map_or(Ok(Vec::new()), |source| source.statements(&self.image.manifest))
@@ -390,10 +403,5 @@ pub fn read_file(scanned: &Scanned, path: &LayerPath) -> Result<File, ScanError>
 
 /// The contents of a regular file's entry, whatever became of it: verified as with [`read_file`].
 pub fn read_entry(scanned: &Scanned, EntryId { layer, row }: EntryId) -> Result<File, ScanError> {
-    let blob = scanned.blob(layer as usize)?;
-    let layer = &scanned.image.layers[layer as usize];
-    let claims = Claims { digest: layer.digest, size: layer.stored_bytes, diff_id: layer.diff_id };
-    let reference = || scanned.image.manifest.reference.clone();
-    index::read_file(&Pool::new(1), blob, &claims, row)
-        .map_err(|source| ScanError::Layer { reference: reference(), source })
+    scanned.reread(layer as usize, |blob, claims| index::read_file(&Pool::new(1), blob, claims, row))
 }

@@ -8,11 +8,11 @@ use anyhow::{Context, bail};
 use super::args::{CheckArgs, CheckFormatArg, GlobalArgs, ReportTo};
 use super::output::emit;
 use super::{Verdict, settings};
-use crate::analyze::{Base, EvidenceKind, Subject, area};
+use crate::analyze::{Base, Subject, area};
 use crate::budget::{self, Baseline, Budget, Facts, Origin};
 use crate::dockerfile::Dockerfile;
 use crate::model::ImageRef;
-use crate::recommend::{Catalog, Finder, Scanner, Signs};
+use crate::recommend::{Catalog, Finder, Scanner};
 use crate::report::document::{self, Checked, Top};
 use crate::report::{self, CheckFormat};
 use crate::scan::Scanned;
@@ -126,12 +126,11 @@ impl Bases {
         }
         let catalog = Catalog::shipped()?;
         let finder = Finder { scanner, catalog: &catalog, ask };
-        let find = |scanned: &Scanned| finder.find(scanned, &Signs::of(scanned.subject(), &catalog), None);
-        let told = |scanned: &Scanned| from.map(|from| finder.told(scanned, EvidenceKind::Told, from)).transpose();
-        let base = told(image)?.unwrap_or_else(|| find(image));
+        let base = finder.base_of(image, from)?;
         let current = budget.needs_current_base().then(|| finder.is_current(image, &base));
         // The baseline may stand on another base.
-        let before = before.map(|before| told(before).ok().flatten().unwrap_or_else(|| find(before)));
+        let before = before.map(|before| finder.base_of(before, from).or_else(|_| finder.base_of(before, None)));
+        let before = before.transpose()?;
         Ok(Self { image: Some(base), before, current })
     }
 }

@@ -6,7 +6,7 @@ use super::args::{GlobalArgs, InspectArgs};
 use super::output::emit_report;
 use super::{Verdict, settings};
 use crate::analyze::area;
-use crate::recommend::{Catalog, Finder, Signs};
+use crate::recommend::{Catalog, Finder};
 use crate::report::document::{self, InspectDocument};
 
 /// Reads the image, and reports. Its base is looked for without asking a registry for anything more.
@@ -16,8 +16,7 @@ pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Ver
     let catalog = Catalog::shipped()?;
     let document = settings::with_scanner(&args.images, global, false, |scanner| {
         let scanned = scanner.scan(&refs)?.pop().context("no image")?;
-        let signs = Signs::of(scanned.subject(), &catalog);
-        let base = Finder { scanner, catalog: &catalog, ask: false }.find(&scanned, &signs, None);
+        let base = Finder { scanner, catalog: &catalog, ask: false }.base_of(&scanned, None)?;
         let map = report.has_pictures().then(|| area(&scanned.tree));
         Ok(InspectDocument { map, ..document::inspect(scanned.subject(), &base, report.top()) })
     })?;

@@ -12,7 +12,7 @@ use super::interrupt::on_interrupt;
 use crate::report::{self, Report};
 
 /// The status of a program that SIGINT ended: 128 and the signal's number.
-pub(super) const INTERRUPTED: i32 = 130;
+const INTERRUPTED: i32 = 130;
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 64 << 10;
 
@@ -68,10 +68,10 @@ fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     Ok(())
 }
 
-/// Ctrl-C, or a request to end, removes the file before it ends the program, with the status that shells expect.
-fn remove_when_interrupted(file: PathBuf) {
+/// Ctrl-C, or a request to end, removes the file or folder before it ends the program, with the status that shells expect.
+pub(super) fn remove_when_interrupted(path: PathBuf) {
     on_interrupt(move || {
-        std::fs::remove_file(&file).ok();
+        fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path)).ok();
         std::process::exit(INTERRUPTED);
     });
 }

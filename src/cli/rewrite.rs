@@ -4,15 +4,13 @@ use anyhow::{Context, bail};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::args::{FormatArg, GlobalArgs, ImageArgs, VerifyArg};
-use super::interrupt::on_interrupt;
-use super::output::emit;
+use super::output::{emit, remove_when_interrupted};
 use super::start::{NetworkArgs, usual};
 use super::{Verdict, settings};
-use crate::analyze::EvidenceKind;
 use crate::analyze::compat;
 use crate::blob::Compression;
-use crate::model::{Entry, ImageRef, LayerPath, familiar};
-use crate::recommend::{Catalog, Finder, Request, Scanner, Signs, onto};
+use crate::model::{ImageRef, LayerPath, familiar};
+use crate::recommend::{Catalog, Finder, Request, Scanner, onto};
 use crate::report;
 use crate::report::document::{self, Rewritten};
 use crate::report::escape::escape;
@@ -162,7 +160,7 @@ pub(super) fn optimize(args: &OptimizeArgs, global: &GlobalArgs) -> anyhow::Resu
         // What the base has stays in its layers.
         let from = how.keep as u32;
         let is_own = |path: &LayerPath| image.tree.get(path).is_some_and(|id| image.tree.node(id).layer >= from);
-        let dropped = |path: &LayerPath, entry: &Entry| how.drops.drops(path, entry) && is_own(path);
+        let dropped = |path: &LayerPath| how.drops.drops(path) && is_own(path);
         let allowed = Allowed { dropped: &dropped, replaced: &[], deduped: args.dedupe };
         finish(&args.to, scanner, encoding, told, &image.tree, &allowed, global)
     })
@@ -183,11 +181,10 @@ fn may_write(images: &ImageArgs, to: &ToArgs) -> anyhow::Result<()> {
 fn base_layers(scanner: Scanner<'_>, image: &Scanned, told: Option<&ImageRef>, ask: bool) -> anyhow::Result<usize> {
     let catalog = Catalog::shipped()?;
     let finder = Finder { scanner, catalog: &catalog, ask };
-    let base = match told {
-        Some(told) => finder.told(image, EvidenceKind::Told, told)?,
-        None => finder.find(image, &Signs::of(image.subject(), &catalog), None),
-    };
-    base.layers.context("its base can't be told: name it with --from, or make all layers one with --squash all")
+    finder
+        .base_of(image, told)?
+        .layers
+        .context("its base can't be told: name it with --from, or make all layers one with --squash all")
 }
 
 /// Puts the application on another base.
@@ -247,7 +244,7 @@ pub(super) fn rebase(args: &RebaseArgs, global: &GlobalArgs) -> anyhow::Result<V
                 ),
             }
         }
-        let allowed = Allowed { dropped: &|_, _| false, replaced: &planned.merged, deduped: false };
+        let allowed = Allowed { dropped: &|_| false, replaced: &planned.merged, deduped: false };
         finish(&args.to, scanner, encoding, told, &planned.tree, &allowed, global)
     })
 }
@@ -271,7 +268,7 @@ fn finish(
         return Ok(Verdict::Done);
     };
     let output = Output::create(to)?;
-    remove_when_interrupted(&output);
+    remove_when_interrupted(output.folder().to_owned());
     let (written, proof) = write(&output, told.plan, to, encoding, scanner, wanted, allowed)?;
     if !proof.holds() {
         bail!(
@@ -310,15 +307,6 @@ fn write(
     let written = scan::scan(&[place], &options, &|_| {})?.pop().context("no image was written")?;
     let proof = rewrite::prove(wanted, &written.tree, allowed);
     Ok((written, proof))
-}
-
-/// Ctrl-C takes along what is half done.
-fn remove_when_interrupted(output: &Output<'_>) {
-    let folder = output.folder().to_owned();
-    on_interrupt(move || {
-        std::fs::remove_dir_all(&folder).ok();
-        std::process::exit(super::output::INTERRUPTED);
-    });
 }
 
 fn emit_told(told: &Rewritten<'_>, args: &ToArgs, global: &GlobalArgs) -> anyhow::Result<()> {

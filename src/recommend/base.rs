@@ -48,6 +48,14 @@ impl Finder<'_> {
         Ok(proven(&known, vec![known.name.clone()], vec![evidence]))
     }
 
+    /// The base under an image: the one that someone told of, or else as it is found.
+    pub fn base_of(&self, scanned: &Scanned, told: Option<&ImageRef>) -> Result<Base, RecommendError> {
+        match told {
+            Some(base) => self.told(scanned, EvidenceKind::Told, base),
+            None => Ok(self.find(scanned, &Signs::of(scanned.subject(), self.catalog), None)),
+        }
+    }
+
     /// The base under an image, in order of trust: claims that the layers bear out, the longest chain of layers of a
     /// known image, history, contents.
     ///

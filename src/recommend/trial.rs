@@ -2,8 +2,9 @@
 
 use super::{Candidate, Recommendation};
 use crate::analyze::compat::Verdict;
+use crate::blob::Compression;
 use crate::measure::{self, MeasureError, Outcome, Ready};
-use crate::rewrite::{LayoutWriter, RewriteError, Stack, copy};
+use crate::rewrite::{Encoding, LayoutWriter, Plan, RewriteError};
 
 /// The name of the image as it is, in the layout that is written.
 const NOW: &str = "now";
@@ -32,13 +33,16 @@ impl Recommendation {
     /// Writes what is to be run: the image as it is, and stacked on candidates that were asked for or that are not known
     /// to break.
     pub fn write_trials(&self, to: &mut LayoutWriter) -> Result<(), RewriteError> {
-        copy(&self.image, to, NOW)?;
+        // All layers stay as they are: nothing is compressed.
+        let unused = Encoding::usual(Compression::None);
+        let mut write = |plan: Plan<'_>, name: &str| plan.write(to, Some(name), unused, &|_| false);
+        write(Plan::stacked(&self.image, None, &self.image.image.manifest.config.config), NOW)?;
         let base_layers = self.base.layers.unwrap_or(0);
         for (at, candidate) in self.candidates.iter().enumerate() {
             if let (true, Some(below), Some(found)) =
                 (candidate.is_tried(), &candidate.scanned, &candidate.compatibility)
             {
-                Stack { below, above: (&self.image, base_layers), config: &found.config }.write(to, &name(at))?;
+                write(Plan::stacked(below, Some((&self.image, base_layers)), &found.config), &name(at))?;
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use oci_spec::distribution::Reference;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::layout::{LayoutWriter, REF_NAME, failed};
+use super::layout::{LayoutWriter, REF_NAME, draft_in, failed};
 use super::push::push;
 use super::{Plan, RewriteError};
 use crate::model::{ArchiveFormat, ImageRef, Manifest, ReferenceError};
@@ -38,7 +38,7 @@ pub enum Destination {
         /// Whether `docker load` is to read it.
         docker: bool,
     },
-    /// `docker://REF`, or a bare name: a registry.
+    /// `docker://REF`: a registry.
     Registry(Reference),
 }
 
@@ -78,7 +78,7 @@ impl FromStr for Destination {
                 }
                 Ok(Self::Archive { file, name: select, docker: format == ArchiveFormat::Docker })
             }
-            // A bare word is more likely to be a file than an image of Docker Hub.
+            // Without its scheme a bare word is more likely to be a file than an image of Docker Hub.
             ImageRef::Registry(reference) if reference.digest().is_none() && text.starts_with(SCHEME) => {
                 Ok(Self::Registry(reference))
             }
@@ -139,14 +139,14 @@ impl<'d> Output<'d> {
             Destination::Archive { file, .. } => file.clone(),
             Destination::Registry(_) => std::env::temp_dir().join("image"),
         };
-        if let Destination::Layout { dir, .. } = to
-            && fs::read_dir(dir).is_ok_and(|mut inside| inside.next().is_some())
-            && !dir.join("oci-layout").is_file()
-        {
-            return Err(failed(dir)(io::Error::other("it is a folder with something else in it, and no layout")));
-        }
         let wrong = match to {
             Destination::Layout { dir, .. } if dir.is_file() => Some("it is a file, and no folder"),
+            Destination::Layout { dir, .. }
+                if fs::read_dir(dir).is_ok_and(|mut inside| inside.next().is_some())
+                    && !dir.join("oci-layout").is_file() =>
+            {
+                Some("it is a folder with something else in it, and no layout")
+            }
             Destination::Archive { file, .. } if file.is_dir() => Some("it is a folder, and no file"),
             Destination::Archive { file, .. } if file.symlink_metadata().is_ok_and(|it| !it.is_file()) => {
                 Some("it is a link, a device or a pipe: name a file")
@@ -154,7 +154,7 @@ impl<'d> Output<'d> {
             _ => None,
         };
         wrong.map_or(Ok(()), |what| Err(failed(&path)(io::Error::other(what))))?;
-        let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let beside = folder_of(&path);
         fs::create_dir_all(beside).map_err(failed(beside))?;
         let folder = tempfile::Builder::new().prefix(".layerscope-").tempdir_in(beside).map_err(failed(beside))?;
         Ok(Self { to, folder })
@@ -217,15 +217,14 @@ fn add(from: &Path, to: &Path, name: Option<&str>) -> Result<(), RewriteError> {
         !same_name && !new.iter().any(|new| named(old) == named(new) && old["digest"] == new["digest"])
     });
     images.extend_from_slice(new);
-    let mut draft = draft(to)?;
+    let mut draft = draft_in(to)?;
     serde_json::to_writer(&mut draft, &all).map_err(|error| failed(&path)(error.into()))?;
     draft.persist(&path).map(drop).map_err(|error| failed(&path)(error.error))
 }
 
-fn draft(folder: &Path) -> Result<tempfile::NamedTempFile, RewriteError> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".layerscope-").permissions(Permissions::from_mode(0o666));
-    builder.tempfile_in(folder).map_err(failed(folder))
+/// The folder that a path is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The blobs of a layout, by name.
@@ -247,8 +246,7 @@ fn docker_manifest(manifest: &Manifest, name: Option<&str>) -> Value {
 
 /// Writes a layout as a tar, with nothing in it that changes from one time to the next.
 fn archive(from: &Path, file: &Path, docker: Option<&Value>) -> Result<(), RewriteError> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut draft = draft(folder)?;
+    let mut draft = draft_in(folder_of(file))?;
     let mut tar = tar::Builder::new(BufWriter::new(draft.as_file_mut()));
     let mut members = vec![from.join("oci-layout"), from.join("index.json")];
     members.extend(blobs_in(from)?);

@@ -40,10 +40,8 @@ impl LayoutWriter {
 
     /// A blob to be written.
     pub fn draft(&self) -> Result<Draft, RewriteError> {
-        // What a file of the user's gets, less what the umask takes.
-        let file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(&self.dir);
-        let file = file.map_err(failed(&self.dir))?;
-        Ok(Draft { blobs: self.dir.join("blobs/sha256"), to: Hashing::new(file), first: Vec::new() })
+        let to = Hashing::new(draft_in(&self.dir)?);
+        Ok(Draft { blobs: self.dir.join("blobs/sha256"), to, first: Vec::new() })
     }
 
     /// Copies the blob of an image's layer, unless it is there. It must have the digest that is expected.
@@ -75,23 +73,22 @@ impl LayoutWriter {
             }
             told => told.clone(),
         };
-        let (urls, annotations) = Default::default();
-        Descriptor { media_type, digest: layer.digest, size: layer.stored_bytes, urls, annotations, platform: None }
+        described(media_type, layer.digest, layer.stored_bytes)
     }
 
     /// Adds an image of layers that are there.
     pub fn image(&mut self, name: &str, config: &impl Serialize, layers: &[Descriptor]) -> Result<(), RewriteError> {
-        self.annotated_image(Some(name), config, layers, &BTreeMap::new()).map(drop)
+        self.annotated_image(Some(name), config, layers, &BTreeMap::new())
     }
 
-    /// … with annotations, and with or without a name. Gives the manifest's descriptor.
+    /// … with annotations, and with or without a name.
     pub fn annotated_image(
         &mut self,
         name: Option<&str>,
         config: &impl Serialize,
         layers: &[Descriptor],
         annotations: &BTreeMap<String, String>,
-    ) -> Result<Descriptor, RewriteError> {
+    ) -> Result<(), RewriteError> {
         let config = self.document(CONFIG, config)?;
         let mut manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers });
         if !annotations.is_empty() {
@@ -99,8 +96,8 @@ impl LayoutWriter {
         }
         let mut manifest = self.document(MANIFEST, &manifest)?;
         manifest.annotations.extend(name.map(|name| (REF_NAME.into(), name.into())));
-        self.manifests.push(manifest.clone());
-        Ok(manifest)
+        self.manifests.push(manifest);
+        Ok(())
     }
 
     /// For what went wrong in writing a blob: with the layout's path.
@@ -154,8 +151,7 @@ impl Draft {
         let path = self.blobs.join(digest.hex());
         self.to.to.persist(&path).map_err(|error| failed(&path)(error.error))?;
         let media_type = Compression::of(&self.first).layer_type().to_owned();
-        let (urls, annotations) = Default::default();
-        Ok(Descriptor { media_type, digest, size, urls, annotations, platform: None })
+        Ok(described(media_type, digest, size))
     }
 }
 
@@ -214,6 +210,18 @@ impl<W: Write, A: sha2::Digest> Write for Hashing<W, A> {
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+fn described(media_type: String, digest: Digest, size: u64) -> Descriptor {
+    let (urls, annotations) = Default::default();
+    Descriptor { media_type, digest, size, urls, annotations, platform: None }
+}
+
+/// A file that has no name of its own yet, with the rights that a file of the user's gets: what the umask leaves.
+pub(super) fn draft_in(folder: &Path) -> Result<NamedTempFile, RewriteError> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".layerscope-").permissions(Permissions::from_mode(0o666));
+    builder.tempfile_in(folder).map_err(failed(folder))
 }
 
 /// For `map_err`: the path, and the system's answer.

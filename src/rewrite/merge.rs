@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::RewriteError;
-use crate::model::{ContentId, Entry, EntryId, EntryKind, LayerPath, Meta};
+use crate::model::{ContentId, EntryId, EntryKind, LayerPath, Meta};
 use crate::tree::{InodeId, Item, Node, Tree};
 
 /// A mark of overlayfs's that says what whiteouts say in a layer.
@@ -15,7 +15,7 @@ pub struct Choice<'c> {
     /// The layers that are merged: from this one to the last.
     pub from: usize,
     /// Whether a file that the image has is left out.
-    pub drops: &'c dyn Fn(&LayerPath, &Entry) -> bool,
+    pub drops: &'c dyn Fn(&LayerPath) -> bool,
     /// Whether equal files become hard links of one.
     pub dedupe: bool,
 }
@@ -129,7 +129,7 @@ impl Merged {
     fn leaves_out(&mut self, tree: &Tree, below: &Tree, item: &Item<'_>, choice: &Choice<'_>) -> bool {
         let Some(id) = tree.data(item.node) else { return false };
         let entry = tree.entry(id);
-        let drops = entry.is_file() && (choice.drops)(&item.path, entry);
+        let drops = entry.is_file() && (choice.drops)(&item.path);
         if drops {
             self.saved.dropped_files += 1;
             // What it took the place of would come to light.
@@ -238,15 +238,17 @@ pub(super) fn parents<'p>(tree: &Tree, names: impl Iterator<Item = &'p LayerPath
 /// Whether the layers below have the very same file there, of this one name.
 fn is_below(tree: &Tree, node: &Node, below: &Tree, path: &LayerPath) -> bool {
     let Some(lower) = below.get(path).map(|id| below.node(id)) else { return false };
-    let (Some(a), Some(b)) = (tree.data(node), below.data(lower)) else { return false };
     let meta = |tree: &Tree, node: &Node| tree.meta(node).map(written);
-    let same_kind = same(&tree.entry(a).kind, &below.entry(b).kind);
-    !lower.is_dir() && below.names(lower) == 1 && same_kind && meta(tree, node) == meta(below, lower)
+    !lower.is_dir()
+        && below.names(lower) == 1
+        && same((tree, node), (below, lower))
+        && meta(tree, node) == meta(below, lower)
 }
 
-/// Whether two entries that are no directories are the same thing.
-pub(super) fn same(a: &EntryKind, b: &EntryKind) -> bool {
-    match (a, b) {
+/// Whether two names that are no directories' lead to the same kind of thing with the same contents.
+pub(super) fn same((a_tree, a): (&Tree, &Node), (b_tree, b): (&Tree, &Node)) -> bool {
+    let (Some(a), Some(b)) = (a_tree.data(a), b_tree.data(b)) else { return false };
+    match (&a_tree.entry(a).kind, &b_tree.entry(b).kind) {
         (
             EntryKind::File { content: a, apparent_size: a_size, .. },
             EntryKind::File { content: b, apparent_size: b_size, .. },

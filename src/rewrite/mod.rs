@@ -13,7 +13,6 @@ mod proof;
 mod push;
 mod rebase;
 mod recompress;
-mod stack;
 mod tar;
 mod three_way;
 
@@ -30,7 +29,6 @@ pub use optimize::{DROPS, Drops, Optimize, optimize};
 pub use plan::{NewFile, Plan, Step};
 pub use proof::{Allowed, Proof, prove};
 pub use rebase::{Onto, Rebase, rebase};
-pub use stack::{Stack, copy};
 
 /// Why an image could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use super::merge::Choice;
 use super::{Merged, Plan, RewriteError, Step, config};
 use crate::analyze::Globs;
 use crate::analyze::finding::is_place;
-use crate::model::{Entry, LayerPath};
+use crate::model::LayerPath;
 use crate::scan::Scanned;
 use crate::tree::Tree;
 
@@ -51,7 +51,7 @@ impl Drops {
     }
 
     /// Whether a file is left out.
-    pub fn drops(&self, path: &LayerPath, _: &Entry) -> bool {
+    pub fn drops(&self, path: &LayerPath) -> bool {
         let named = || self.names.iter().any(|name| is_named(name, path));
         self.globs.as_ref().is_some_and(|globs| globs.matches(path)) || named()
     }
@@ -88,7 +88,7 @@ pub struct Optimize {
 pub fn optimize<'a>(image: &'a Scanned, how: &Optimize) -> Result<Plan<'a>, RewriteError> {
     let (layers, from) = (image.tree.layers(), how.keep);
     let below = Tree::new(layers[..from].to_vec());
-    let drops = |path: &LayerPath, entry: &Entry| how.drops.drops(path, entry);
+    let drops = |path: &LayerPath| how.drops.drops(path);
     let merged = Merged::new(&image.tree, &below, &Choice { from, drops: &drops, dedupe: how.dedupe })?;
     let kept = |layer| match how.recompress {
         true => Step::Recompress { image, layer },
@@ -111,12 +111,10 @@ pub fn optimize<'a>(image: &'a Scanned, how: &Optimize) -> Result<Plan<'a>, Rewr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EntryKind, Meta};
 
     #[test]
     fn names_and_globs_are_told_apart() {
-        let entry = Entry { path: "x".into(), kind: EntryKind::Dir, meta: Meta::default(), download_bytes: 0 };
-        let drops = |told: &str, path: &str| Drops::new([told]).unwrap().drops(&path.into(), &entry);
+        let drops = |told: &str, path: &str| Drops::new([told]).unwrap().drops(&path.into());
         assert!(drops("pip-cache", "root/.cache/pip/a/b"));
         assert!(!drops("pip-cache", "root/.cache/pipx"));
         assert!(drops("docs,*.pyc", "usr/share/doc/x/README") && drops("docs,*.pyc", "app/a.pyc"));

@@ -11,10 +11,10 @@ use super::layout::{Draft, Hashing, LayoutWriter};
 use super::merge::{Merged, Named};
 use super::tar::{Kind, TarWriter};
 use super::{Encoding, RewriteError};
-use crate::blob::{Claims, Pool};
+use crate::blob::Pool;
 use crate::index::{FileSink, read_files};
 use crate::model::{Descriptor, DiffId, EntryKind, LayerPath, Meta};
-use crate::scan::{ScanError, Scanned};
+use crate::scan::Scanned;
 
 /// A tar on its way into a layout: hashed, compressed, hashed again.
 type Out = TarWriter<Hashing<Encoder<Draft>>>;
@@ -53,13 +53,10 @@ impl Merged {
             let size = image.tree.entry(*id).file_bytes();
             layers.entry(id.layer).or_default().insert(id.row, (size, named.clone()));
         }
-        for (at, layer) in image.image.layers.iter().enumerate() {
+        for at in 0..image.image.layers.len() {
             let Some(files) = layers.remove(&(at as u32)) else { continue };
-            let claims = Claims { digest: layer.digest, size: layer.stored_bytes, diff_id: layer.diff_id };
-            let reference = || image.image.manifest.reference.clone();
             let sink = Box::new(Sink { files, out: Arc::clone(&out) });
-            let read = read_files(&pool, image.blob(at)?, &claims, sink);
-            read.map_err(|source| ScanError::Layer { reference: reference(), source })?;
+            image.reread(at, |blob, claims| read_files(&pool, blob, claims, sink))?;
             lock(&out).failed.take().map_or(Ok(()), |error| Err(to.failed(error)))?;
         }
         let out = Arc::into_inner(out).ok_or_else(|| to.failed(io::Error::other("a layer is still being read")))?;

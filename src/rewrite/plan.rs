@@ -7,8 +7,7 @@ use super::merge::Merged;
 use super::pack::{close, open};
 use super::tar::Kind;
 use super::{Encoding, RewriteError};
-use crate::blob::Claims;
-use crate::model::{Config, Descriptor, DiffId, LayerPath, Meta};
+use crate::model::{Config, Descriptor, DiffId, LayerPath, Meta, RuntimeConfig};
 use crate::scan::Scanned;
 
 /// What a new image is made of.
@@ -64,7 +63,27 @@ pub struct NewFile {
     pub contents: Vec<u8>,
 }
 
-impl Plan<'_> {
+/// An image's layers as they are, from one on.
+pub(super) fn kept(image: &Scanned, from: usize) -> impl Iterator<Item = Step<'_>> {
+    (from..image.image.layers.len()).map(move |layer| Step::Keep { image, layer })
+}
+
+impl<'a> Plan<'a> {
+    /// Images' layers as they are, each image's from one on, for the platform of the lowest. Without a history: nothing of
+    /// it is needed to run.
+    pub fn stacked(lowest: &'a Scanned, above: Option<(&'a Scanned, usize)>, config: &RuntimeConfig) -> Self {
+        let own = &lowest.image.manifest.config;
+        let config = Config {
+            architecture: own.architecture.clone(),
+            os: own.platform().os,
+            variant: own.variant.clone(),
+            config: config.clone(),
+            ..Config::default()
+        };
+        let layers = kept(lowest, 0).chain(above.into_iter().flat_map(|(image, from)| kept(image, from)));
+        Self { layers: layers.collect(), config, annotations: BTreeMap::new() }
+    }
+
     /// Whether any file is left out.
     pub fn drops_anything(&self) -> bool {
         self.layers.iter().any(|step| matches!(step, Step::Merge { merged, .. } if merged.saved.dropped_files > 0))
@@ -78,7 +97,7 @@ impl Plan<'_> {
         name: Option<&str>,
         encoding: Encoding,
         there: &dyn Fn(&Scanned) -> bool,
-    ) -> Result<Descriptor, RewriteError> {
+    ) -> Result<(), RewriteError> {
         let mut layers = Vec::new();
         let mut config = self.config.clone();
         config.rootfs.diff_ids.clear();
@@ -110,11 +129,7 @@ impl Step<'_> {
                 let described = to.layer(reference, kept.digest, || image.blob(*layer))?;
                 Ok((described, kept.diff_id))
             }
-            Self::Recompress { image, layer } => {
-                let it = &image.image.layers[*layer];
-                let claims = Claims { digest: it.digest, size: it.stored_bytes, diff_id: it.diff_id };
-                super::recompress::write(image, *layer, &claims, to, encoding)
-            }
+            Self::Recompress { image, layer } => super::recompress::write(image, *layer, to, encoding),
             Self::Merge { image, merged } => merged.write(image, to, encoding),
             Self::Files { dirs, files } => {
                 let mut out = open(to, encoding)?;

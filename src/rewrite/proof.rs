@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::merge::{implied_meta, same, written};
-use crate::model::{Entry, LayerPath, Meta};
+use crate::model::{LayerPath, Meta};
 use crate::tree::{InodeId, Node, NodeId, Tree};
 
 /// How many differences are named.
@@ -12,7 +12,7 @@ const NAMED: usize = 20;
 /// What may differ.
 pub struct Allowed<'a> {
     /// Whether a file was to be left out.
-    pub dropped: &'a dyn Fn(&LayerPath, &Entry) -> bool,
+    pub dropped: &'a dyn Fn(&LayerPath) -> bool,
     /// Paths that were written anew.
     pub replaced: &'a [LayerPath],
     /// Whether equal files were to become hard links of one.
@@ -98,7 +98,7 @@ impl Comparison<'_> {
 
     fn is_dropped(&mut self, path: &LayerPath, node: &Node) -> bool {
         let entry = self.wanted.data(node).map(|id| self.wanted.entry(id));
-        let dropped = entry.is_some_and(|entry| entry.is_file() && (self.allowed.dropped)(path, entry));
+        let dropped = entry.is_some_and(|entry| entry.is_file() && (self.allowed.dropped)(path));
         self.proof.dropped += u64::from(dropped);
         dropped
     }
@@ -122,12 +122,10 @@ impl Comparison<'_> {
         if !same_meta(a.as_ref(), b.as_ref()) {
             self.proof.differs(path, &format!("it has {}, not {}", told(b.as_ref()), told(a.as_ref())));
         }
-        let kind = |tree: &Tree, node: &Node| tree.data(node).map(|id| tree.entry(id).kind.clone());
         match (wanted.inode(), found.inode()) {
             (None, None) => {}
             (Some(a), Some(b)) => {
-                let (wanted, found) = (kind(self.wanted, wanted), kind(self.found, found));
-                if !wanted.zip(found).is_some_and(|(a, b)| same(&a, &b)) {
+                if !same((self.wanted, wanted), (self.found, found)) {
                     self.proof.differs(path, "it is of another type, or has other contents");
                 }
                 let links = *self.files.entry(a).or_insert(b) == b;

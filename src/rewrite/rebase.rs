@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::config::{Conflict, conflicts, history_above};
-use super::merge::parents;
+use super::merge::{parents, same};
+use super::plan::kept;
 use super::three_way::{Format, merge};
 use super::{NewFile, Plan, RewriteError, Step};
-use crate::model::{Entry, EntryId, EntryKind, History, LayerPath, Manifest, RuntimeConfig};
+use crate::model::{EntryId, EntryKind, History, LayerPath, Manifest, RuntimeConfig};
 use crate::scan::{self, Scanned};
 use crate::tree::{Node, Tree, TreeNote};
 
@@ -96,9 +97,7 @@ pub fn rebase<'a>(image: &'a Scanned, onto: &Onto<'a>) -> Result<Rebase<'a>, Rew
     }
     refused.extend(work.hidden());
     refused.extend(work.unlinked(&tree));
-    let kept = |image: &'a Scanned, layer| Step::Keep { image, layer };
-    let mut layers: Vec<Step<'a>> = (0..onto.base.image.layers.len()).map(|layer| kept(onto.base, layer)).collect();
-    layers.extend((onto.old_layers..image.image.layers.len()).map(|layer| kept(image, layer)));
+    let mut layers: Vec<Step<'a>> = kept(onto.base, 0).chain(kept(image, onto.old_layers)).collect();
     let merged: Vec<LayerPath> = files.iter().map(|file| file.path.clone()).collect();
     let dirs = parents(&tree, merged.iter());
     layers.extend((!files.is_empty()).then_some(Step::Files { dirs, files }));
@@ -206,10 +205,8 @@ impl<'a> Work<'_, 'a> {
         });
         let mut annotations = made.annotations.clone();
         annotate(&mut annotations, base, self.onto.name.as_deref());
-        for labels in [&mut config.config.labels]
-            .into_iter()
-            .filter(|labels| labels.contains_key(BASE_NAME) || labels.contains_key(BASE_DIGEST))
-        {
+        let labels = &mut config.config.labels;
+        if labels.contains_key(BASE_NAME) || labels.contains_key(BASE_DIGEST) {
             annotate(labels, base, self.onto.name.as_deref());
         }
         Plan { layers, config, annotations }
@@ -229,11 +226,10 @@ fn listed(paths: &[LayerPath]) -> String {
 
 /// Whether two names lead to the same kind of thing with the same contents.
 fn is_same(a_tree: &Tree, a: &Node, b_tree: &Tree, b: &Node) -> bool {
-    if a.is_dir() || b.is_dir() {
-        return a.is_dir() && b.is_dir();
+    match (a.is_dir(), b.is_dir()) {
+        (false, false) => same((a_tree, a), (b_tree, b)),
+        (a, b) => a && b,
     }
-    let entry = |tree: &'_ Tree, node: &Node| -> Option<Entry> { tree.data(node).map(|id| tree.entry(id).clone()) };
-    entry(a_tree, a).zip(entry(b_tree, b)).is_some_and(|(a, b)| super::merge::same(&a.kind, &b.kind))
 }
 
 /// A file's text; `None` for what is none, or too long.

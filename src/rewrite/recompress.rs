@@ -6,27 +6,23 @@ use super::encode::Encoder;
 use super::layout::{Draft, LayoutWriter};
 use super::pack::threads;
 use super::{Encoding, RewriteError};
-use crate::blob::{self, Chunk, Claims, Pool, Stage, Verify};
-use crate::index::IndexError;
+use crate::blob::{self, Chunk, Pool, Stage, Verify};
 use crate::model::{Descriptor, DiffId};
-use crate::scan::{ScanError, Scanned};
+use crate::scan::Scanned;
 
 /// Writes the layer, which must be what it was when it was scanned.
 pub(super) fn write(
     image: &Scanned,
     layer: usize,
-    claims: &Claims,
     to: &LayoutWriter,
     encoding: Encoding,
 ) -> Result<(Descriptor, DiffId), RewriteError> {
     let pool = Pool::new(threads());
     let encoder = Encoder::new(to.draft()?, encoding, threads());
-    let (_, copy) =
-        blob::run(&pool, image.blob(layer)?, claims, Verify::Full, Copy(Ok(encoder)), &|_| {}).map_err(|source| {
-            ScanError::Layer { reference: image.image.manifest.reference.clone(), source: IndexError::Blob(source) }
-        })?;
+    let (_, copy) = image
+        .reread(layer, |blob, claims| Ok(blob::run(&pool, blob, claims, Verify::Full, Copy(Ok(encoder)), &|_| {})?))?;
     let draft = copy.0.and_then(Encoder::finish).map_err(|error| to.failed(error))?;
-    Ok((draft.keep()?, claims.diff_id))
+    Ok((draft.keep()?, image.image.layers[layer].diff_id))
 }
 
 /// Hands a tar on to its compressor, until that fails.
