@@ -14,7 +14,7 @@ use crate::index::{self, Cache, IndexError, LayerIndex};
 use crate::model::{
     Descriptor, DiffId, Digest, EntryId, EntryKind, Image, ImageRef, Layer, LayerPath, Manifest, Platform, instructions,
 };
-use crate::source::{self, Source, SourceError};
+use crate::source::{self, ImageIndex, Source, SourceError};
 use crate::tree::{FollowError, Tree};
 
 /// An image, read to its last byte.
@@ -205,6 +205,17 @@ pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Resu
 pub fn documents(refs: &[ImageRef], options: &Options) -> Vec<Result<Manifest, ScanError>> {
     let found = in_parallel(refs, |_, reference| Ok::<_, std::convert::Infallible>(find(reference, options)));
     found.unwrap_or_default().into_iter().map(|found| found.map(|(manifest, _)| manifest)).collect()
+}
+
+/// The index that a name stands for; `None` where it stands for one image, can be read once only, or may not be asked for.
+pub fn index(reference: &ImageRef, options: &Options) -> Result<Option<ImageIndex>, ScanError> {
+    match reference {
+        ImageRef::Registry(_) if options.offline => Ok(None),
+        ImageRef::Registry(_) | ImageRef::OciLayout { .. } | ImageRef::Archive { .. } => {
+            Ok(source::open(reference, &options.source)?.index()?)
+        }
+        ImageRef::DockerDaemon(_) | ImageRef::Podman(_) | ImageRef::Stdin => Ok(None),
+    }
 }
 
 type Found = (Manifest, Option<Arc<dyn Source>>);

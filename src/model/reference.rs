@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use oci_spec::distribution::Reference;
 
+use super::Digest;
+
 /// Where an image is to be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageRef {
@@ -104,6 +106,24 @@ impl FromStr for ImageRef {
             let hint = if upper { "; names are in lower case" } else { "" };
             let said = |error: oci_spec::distribution::ParseError| bad(format!("{error}{hint}"));
             plain(name).map_or_else(|| name.parse().map_err(said), Ok).map(Self::Registry)
+        }
+    }
+}
+
+impl ImageRef {
+    /// The same place's image of a digest; `None` where a place has images by name alone, or can't be read twice.
+    pub fn pinned(&self, digest: &Digest) -> Option<Self> {
+        let select = || Some(format!("@{digest}"));
+        match self {
+            Self::Registry(name) => {
+                let (registry, repository) = (name.registry().to_owned(), name.repository().to_owned());
+                Some(Self::Registry(Reference::with_digest(registry, repository, digest.to_string())))
+            }
+            Self::OciLayout { dir, .. } => Some(Self::OciLayout { dir: dir.clone(), select: select() }),
+            Self::Archive { file, format: ArchiveFormat::Any | ArchiveFormat::Oci, .. } => {
+                Some(Self::Archive { file: file.clone(), select: select(), format: ArchiveFormat::Oci })
+            }
+            Self::Archive { .. } | Self::DockerDaemon(_) | Self::Podman(_) | Self::Stdin => None,
         }
     }
 }

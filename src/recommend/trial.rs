@@ -35,7 +35,11 @@ impl Recommendation {
     pub fn write_trials(&self, to: &mut LayoutWriter) -> Result<(), RewriteError> {
         // All layers stay as they are: nothing is compressed.
         let unused = Encoding::usual(Compression::None);
-        let mut write = |plan: Plan<'_>, name: &str| plan.write(to, Some(name), unused, &|_| false);
+        let mut write = |plan: Plan<'_>, name: &str| {
+            let image = plan.write(to, unused, &|_| false)?;
+            to.list(image, Some(name));
+            Ok::<_, RewriteError>(())
+        };
         write(Plan::stacked(&self.image, None, &self.image.image.manifest.config.config), NOW)?;
         let base_layers = self.base.layers.unwrap_or(0);
         for (at, candidate) in self.candidates.iter().enumerate() {

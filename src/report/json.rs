@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::document::{
     CheckDocument, ComposeDocument, DiffDocument, InspectDocument, ListDocument, RecommendDocument, RewriteDocument,
-    StartDocument,
+    RewriteIndexDocument, StartDocument,
 };
 use super::escape::is_invisible;
 
@@ -54,6 +54,7 @@ pub fn schemas() -> Vec<(&'static str, serde_json::Value)> {
         ("check", schemars::schema_for!(CheckDocument).to_value()),
         ("compose", schemars::schema_for!(ComposeDocument).to_value()),
         ("rewrite", schemars::schema_for!(RewriteDocument).to_value()),
+        ("rewrite-index", schemars::schema_for!(RewriteIndexDocument).to_value()),
         ("start", schemars::schema_for!(StartDocument).to_value()),
     ]
 }

@@ -28,7 +28,8 @@ pub use json::schemas;
 pub use listing::write_listing;
 
 use document::{
-    CheckDocument, ComposeDocument, DiffDocument, InspectDocument, RecommendDocument, RewriteDocument, StartDocument,
+    CheckDocument, ComposeDocument, DiffDocument, InspectDocument, RecommendDocument, RewriteDocument,
+    RewriteIndexDocument, StartDocument,
 };
 use page::Page;
 
@@ -154,6 +155,12 @@ impl Report for ComposeDocument {
 impl Report for RewriteDocument {
     fn page(&self) -> Page {
         page::rewrite(self)
+    }
+}
+
+impl Report for RewriteIndexDocument {
+    fn page(&self) -> Page {
+        page::rewrite_index(self)
     }
 }
 

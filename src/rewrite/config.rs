@@ -7,24 +7,29 @@ use crate::model::{Config, History, RuntimeConfig, instructions};
 /// Says so in the history.
 const BY: &str = "layerscope";
 
-/// The history of an image whose layers `from` to `to` became one; or none at all, if `empty`. Its steps stay, but make
-/// no layer, except for the last one that did.
-pub(super) fn merge_history(config: &mut Config, from: usize, to: usize, empty: bool) {
+/// The history of an image whose layers `from` to `to` became `made` ones, two at most. Its steps stay, but make no layer,
+/// except for the last ones that did.
+pub(super) fn merge_history(config: &mut Config, from: usize, to: usize, made: usize) {
     let steps: Vec<usize> = instructions(&config.history, to).into_iter().flatten().collect();
     // Without a history that tells of all layers there is none to keep: a wrong one is worse.
     if steps.len() < to {
         config.history.clear();
         return;
     }
-    let last = steps[from..].last().copied().filter(|_| !empty);
-    let kept = |step: usize| steps[..from].contains(&step) || last == Some(step);
-    for (step, made) in config.history.iter_mut().enumerate() {
-        made.empty_layer |= !kept(step);
+    let last = &steps[from..][(to - from).saturating_sub(made)..];
+    for (step, of) in config.history.iter_mut().enumerate() {
+        of.empty_layer |= !steps[..from].contains(&step) && !last.contains(&step);
     }
-    if let Some(last) = last {
-        let merged = format!("{BY} optimize: {} layers in one", to - from);
-        let comment = &mut config.history[last].comment;
-        *comment = if comment.is_empty() { merged } else { format!("{comment}; {merged}") };
+    let count = ["none", "one", "two"].get(made).unwrap_or(&"some");
+    let layers = if to - from == 1 { "layer" } else { "layers" };
+    let merged = format!("{BY} optimize: {} {layers} in {count}", to - from);
+    for step in last {
+        let comment = &mut config.history[*step].comment;
+        *comment = if comment.is_empty() { merged.clone() } else { format!("{comment}; {merged}") };
+    }
+    if let Some(step) = last.last().filter(|_| last.len() < made) {
+        let again = config.history[*step].clone();
+        config.history.insert(step + 1, again);
     }
 }
 
@@ -110,17 +115,24 @@ mod tests {
     #[test]
     fn merged_steps_stay_and_the_last_makes_the_layer() {
         let mut merged = config("+-+-++-");
-        merge_history(&mut merged, 1, 4, false);
+        merge_history(&mut merged, 1, 4, 1);
         assert_eq!(pattern(&merged), "+----+-");
         assert_eq!(merged.history[5].comment, "layerscope optimize: 3 layers in one");
         let mut nothing = config("+-+-++-");
-        merge_history(&mut nothing, 1, 4, true);
+        merge_history(&mut nothing, 1, 4, 0);
         assert_eq!(pattern(&nothing), "+------");
         let mut surplus = config("++-+");
-        merge_history(&mut surplus, 0, 2, false);
+        merge_history(&mut surplus, 0, 2, 1);
         assert_eq!(pattern(&surplus), "---+", "a step more than there are layers");
+        let mut two = config("+-+-++-");
+        merge_history(&mut two, 1, 4, 2);
+        assert_eq!(pattern(&two), "+---++-");
+        assert_eq!(two.history[4].comment, "layerscope optimize: 3 layers in two");
+        let mut parted = config("+-+-");
+        merge_history(&mut parted, 1, 2, 2);
+        assert_eq!(pattern(&parted), "+-++-");
         let mut unknown = config("+");
-        merge_history(&mut unknown, 0, 3, false);
+        merge_history(&mut unknown, 0, 3, 1);
         assert_eq!(pattern(&unknown), "");
     }
 

@@ -17,6 +17,7 @@ use crate::model::{Descriptor, Digest, Layer};
 use crate::scan::ScanError;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Where a layout keeps an image's name (image-spec annotations.md).
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -76,28 +77,39 @@ impl LayoutWriter {
         described(media_type, layer.digest, layer.stored_bytes)
     }
 
-    /// Adds an image of layers that are there.
+    /// Adds an image of layers that are there, under a name.
     pub fn image(&mut self, name: &str, config: &impl Serialize, layers: &[Descriptor]) -> Result<(), RewriteError> {
-        self.annotated_image(Some(name), config, layers, &BTreeMap::new())
+        let manifest = self.manifest(config, layers, &BTreeMap::new())?;
+        self.list(manifest, Some(name));
+        Ok(())
     }
 
-    /// … with annotations, and with or without a name.
-    pub fn annotated_image(
-        &mut self,
-        name: Option<&str>,
+    /// Writes the documents of an image of layers that are there.
+    pub fn manifest(
+        &self,
         config: &impl Serialize,
         layers: &[Descriptor],
         annotations: &BTreeMap<String, String>,
-    ) -> Result<(), RewriteError> {
+    ) -> Result<Descriptor, RewriteError> {
         let config = self.document(CONFIG, config)?;
-        let mut manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers });
-        if !annotations.is_empty() {
-            manifest["annotations"] = json!(annotations);
-        }
-        let mut manifest = self.document(MANIFEST, &manifest)?;
-        manifest.annotations.extend(name.map(|name| (REF_NAME.into(), name.into())));
-        self.manifests.push(manifest);
-        Ok(())
+        let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers });
+        self.document(MANIFEST, &annotated(manifest, annotations))
+    }
+
+    /// Writes an index of images that are there.
+    pub fn index(
+        &self,
+        images: &[Descriptor],
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<Descriptor, RewriteError> {
+        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": images });
+        self.document(INDEX, &annotated(index, annotations))
+    }
+
+    /// Lists what is there, with or without a name, for [`LayoutWriter::finish`].
+    pub fn list(&mut self, mut document: Descriptor, name: Option<&str>) {
+        document.annotations.extend(name.map(|name| (REF_NAME.into(), name.into())));
+        self.manifests.push(document);
     }
 
     /// For what went wrong in writing a blob: with the layout's path.
@@ -111,8 +123,8 @@ impl LayoutWriter {
         Ok(Descriptor { media_type: media_type.into(), ..draft.keep()? })
     }
 
-    /// Writes the index of all images: from now on it is a layout.
-    pub fn finish(self) -> Result<(), RewriteError> {
+    /// Writes the index of all that is listed: from now on it is a layout.
+    pub fn finish(&self) -> Result<(), RewriteError> {
         let index = json!({ "schemaVersion": 2, "manifests": self.manifests });
         let write = |name: &str, text: &str| {
             let path = self.dir.join(name);
@@ -212,6 +224,14 @@ impl<W: Write, A: sha2::Digest> Write for Hashing<W, A> {
     }
 }
 
+/// A document, with annotations if there are any.
+fn annotated(mut document: serde_json::Value, annotations: &BTreeMap<String, String>) -> serde_json::Value {
+    if !annotations.is_empty() {
+        document["annotations"] = json!(annotations);
+    }
+    document
+}
+
 fn described(media_type: String, digest: Digest, size: u64) -> Descriptor {
     let (urls, annotations) = Default::default();
     Descriptor { media_type, digest, size, urls, annotations, platform: None }
@@ -228,6 +248,12 @@ pub(super) fn draft_in(folder: &Path) -> Result<NamedTempFile, RewriteError> {
 pub(super) fn failed(path: &Path) -> impl FnOnce(io::Error) -> RewriteError {
     let path = path.display().to_string();
     move |source| RewriteError::Io { path, source }
+}
+
+/// … of what is there and can't be read.
+pub(super) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> RewriteError {
+    let path = path.display().to_string();
+    move |source| RewriteError::Unreadable { path, source }
 }
 
 #[cfg(test)]

@@ -110,6 +110,24 @@ impl Merged {
         Ok(merged)
     }
 
+    /// The same as two layers: what `lower` says of, with all that is hidden, and above it the rest. A file whose first name
+    /// is of one keeps its other names there.
+    pub fn split(self, tree: &Tree, lower: &dyn Fn(&LayerPath) -> bool) -> [Self; 2] {
+        let is_lower = |named: &Named| named.names.first().is_some_and(lower);
+        let (low_files, high_files) = self.files.into_iter().partition(|(_, named)| is_lower(named));
+        let (low_special, high_special) = self.special.into_iter().partition(|(_, named)| is_lower(named));
+        let (low_dirs, high_dirs) = self.dirs.into_iter().partition(|(path, _)| lower(path));
+        let layers = tree.layers().len();
+        let mut low = Self { dirs: low_dirs, special: low_special, files: low_files, ..self };
+        let mut high =
+            Self { from: layers, dirs: high_dirs, special: high_special, files: high_files, ..Self::default() };
+        for part in [&mut low, &mut high] {
+            part.add_parents(tree);
+            part.saved.after = part.files.keys().map(|id| tree.entry(*id).file_bytes()).sum();
+        }
+        [low, high]
+    }
+
     /// Whether anything would be in the layer.
     pub fn is_empty(&self) -> bool {
         let Self { dirs, special, files, whiteouts, .. } = self;

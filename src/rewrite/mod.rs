@@ -4,9 +4,11 @@
 mod config;
 mod destination;
 mod encode;
+mod index;
 mod layout;
 mod merge;
 mod optimize;
+mod output;
 mod pack;
 mod plan;
 mod proof;
@@ -21,11 +23,13 @@ use crate::scan::ScanError;
 use crate::source::RegistryError;
 
 pub use config::Conflict;
-pub use destination::{Destination, DestinationError, Output};
+pub use destination::{Destination, DestinationError};
 pub use encode::Encoding;
+pub use index::{listed, of_all};
 pub use layout::{Draft, Hashing, LayoutWriter};
 pub use merge::{Merged, Saved};
 pub use optimize::{DROPS, Drops, Optimize, optimize};
+pub use output::Output;
 pub use plan::{NewFile, Plan, Step};
 pub use proof::{Allowed, Proof, prove};
 pub use rebase::{Onto, Rebase, rebase};
@@ -64,6 +68,14 @@ pub enum RewriteError {
         known: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A file that is there.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// A file.
     #[error("cannot write {path}: {source}")]

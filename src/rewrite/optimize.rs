@@ -22,6 +22,21 @@ pub const DROPS: [(&str, &str); 7] = [
 const DOCS: [&str; 5] =
     ["usr/share/doc", "usr/share/man", "usr/share/info", "usr/local/share/man", "usr/share/gtk-doc"];
 
+/// Folders that package managers fill, wherever they lie.
+const PACKAGES: [&str; 7] =
+    ["site-packages", "dist-packages", "node_modules", "gems", "bower_components", ".m2", ".cargo"];
+/// … and those that they share with nobody, as far as the application is not started in one.
+const SYSTEM: [&str; 11] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "var", "opt", "root"];
+
+/// Whether a path is likely to have been installed by a package manager; `folder` is the one that the application starts in.
+fn is_installed(path: &LayerPath, folder: &LayerPath) -> bool {
+    let mut parts = path.as_bytes().split(|byte| *byte == b'/');
+    let is_one_of = |part: &[u8], names: &[&str]| names.iter().any(|name| name.as_bytes() == part);
+    let packaged = parts.clone().any(|part| is_one_of(part, &PACKAGES));
+    let own = !folder.is_root() && path.starts_with(folder);
+    packaged || !own && parts.next().is_some_and(|first| is_one_of(first, &SYSTEM))
+}
+
 /// What is to be left out of an image.
 #[derive(Debug, Default)]
 pub struct Drops {
@@ -73,19 +88,22 @@ fn is_named(name: &str, path: &LayerPath) -> bool {
 
 /// How an image is to be made smaller.
 #[derive(Debug)]
-pub struct Optimize {
+pub struct Optimize<'d> {
     /// How many of its lowest layers stay as they are: the base's, which other images share. 0 for none.
     pub keep: usize,
     /// Whether equal files become hard links of one.
     pub dedupe: bool,
     /// What is left out.
-    pub drops: Drops,
+    pub drops: &'d Drops,
     /// Whether layers that stay are compressed anew.
     pub recompress: bool,
+    /// Whether the application's own files become a layer above what package managers installed: a release that changes
+    /// nothing else then shares the lower one.
+    pub split: bool,
 }
 
 /// Plans an image with the same merged tree.
-pub fn optimize<'a>(image: &'a Scanned, how: &Optimize) -> Result<Plan<'a>, RewriteError> {
+pub fn optimize<'a>(image: &'a Scanned, how: &Optimize<'_>) -> Result<Plan<'a>, RewriteError> {
     let (layers, from) = (image.tree.layers(), how.keep);
     let below = Tree::new(layers[..from].to_vec());
     let drops = |path: &LayerPath| how.drops.drops(path);
@@ -96,14 +114,19 @@ pub fn optimize<'a>(image: &'a Scanned, how: &Optimize) -> Result<Plan<'a>, Rewr
     };
     let mut steps: Vec<Step<'a>> = (0..from).map(kept).collect();
     let saved = merged.saved;
-    let stays = layers.len() == from + 1 && saved.after == saved.before;
+    let stays = layers.len() == from + 1 && saved.after == saved.before && !how.split;
     let (made, mut config) = (&image.image.manifest, image.image.manifest.config.clone());
     if stays {
         steps.push(kept(from));
     } else if from < layers.len() {
-        let empty = merged.is_empty();
-        config::merge_history(&mut config, from, layers.len(), empty);
-        steps.extend((!empty).then_some(Step::Merge { image, merged }));
+        let folder = made.config.config.working_dir.as_str().into();
+        let parts = match how.split {
+            true => merged.split(&image.tree, &|path| is_installed(path, &folder)).into(),
+            false => vec![merged],
+        };
+        let parts: Vec<Merged> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        config::merge_history(&mut config, from, layers.len(), parts.len());
+        steps.extend(parts.into_iter().map(|merged| Step::Merge { image, merged }));
     }
     Ok(Plan { layers: steps, config, annotations: made.annotations.clone() })
 }
@@ -111,6 +134,15 @@ pub fn optimize<'a>(image: &'a Scanned, how: &Optimize) -> Result<Plan<'a>, Rewr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_installed_is_told_from_the_applications_own() {
+        let installed = |path: &str, folder: &str| is_installed(&path.into(), &folder.into());
+        assert!(installed("usr/lib/a", "app") && installed("app/node_modules/a/b.js", "app"));
+        assert!(installed("srv/venv/lib/python3.11/site-packages/a.py", "srv"));
+        assert!(!installed("app/main.py", "app") && !installed("srv/a", "app"));
+        assert!(!installed("usr/src/app/main.js", "usr/src/app") && installed("etc/passwd", ""));
+    }
 
     #[test]
     fn names_and_globs_are_told_apart() {

@@ -89,15 +89,14 @@ impl<'a> Plan<'a> {
         self.layers.iter().any(|step| matches!(step, Step::Merge { merged, .. } if merged.saved.dropped_files > 0))
     }
 
-    /// Writes the image into a layout, under a name. Layers of images that are `there` already, where the image goes, are
-    /// not copied.
+    /// Writes the image into a layout, and gives its manifest's descriptor. Layers of images that are `there` already, where
+    /// the image goes, are not copied.
     pub fn write(
         &self,
         to: &mut LayoutWriter,
-        name: Option<&str>,
         encoding: Encoding,
         there: &dyn Fn(&Scanned) -> bool,
-    ) -> Result<(), RewriteError> {
+    ) -> Result<Descriptor, RewriteError> {
         let mut layers = Vec::new();
         let mut config = self.config.clone();
         config.rootfs.diff_ids.clear();
@@ -108,7 +107,7 @@ impl<'a> Plan<'a> {
         }
         let mut document = serde_json::json!(config);
         document["rootfs"]["type"] = "layers".into();
-        to.annotated_image(name, &document, &layers, &self.annotations)
+        to.manifest(&document, &layers, &self.annotations)
     }
 }
 

@@ -47,8 +47,8 @@ const HARMLESS: [&str; 18] = [
 /// A file that is merged is not larger than this.
 const LARGEST: u64 = 64 << 20;
 /// Annotations of OCI image-spec (annotations.md) that name the base.
-const BASE_NAME: &str = "org.opencontainers.image.base.name";
-const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+pub(super) const BASE_NAME: &str = "org.opencontainers.image.base.name";
+pub(super) const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// The base that an image is to stand on.
 pub struct Onto<'a> {

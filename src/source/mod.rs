@@ -35,7 +35,7 @@ pub use locate::locate;
 pub use oci_layout::LayoutError;
 pub(crate) use oci_layout::{Layout, names};
 pub use registry::{Environment, Patience, Put, RegistryError, RegistrySource, RegistryTarget};
-pub use resolve::ResolveError;
+pub use resolve::{ImageIndex, ResolveError};
 pub(crate) use resolve::{MAX_MANIFEST, sha256, verify};
 pub(crate) use stored::Stored;
 
@@ -47,6 +47,11 @@ pub trait Source: Send + Sync {
     /// The bytes of a layer that `resolve` named, from the first on. They are not verified: the caller hashes them.
     /// Errors while reading are [`std::io::Error`]s that name the blob.
     fn blob(&self, layer: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError>;
+
+    /// The images that the name stands for, one for each platform; `None` where it stands for one image alone.
+    fn index(&self) -> Result<Option<ImageIndex>, SourceError> {
+        Ok(None)
+    }
 
     /// What the image's builder attests of its provenance: in-toto statements, verified against their digests. None
     /// where there is nothing of the kind.

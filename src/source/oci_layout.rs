@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::files::{Files, FilesError, Part};
 use super::names::{is_same, listed, shown, tag_of};
-use super::resolve::{DocumentKind, Documents, MAX_CONFIG, MAX_MANIFEST, resolve, statements};
+use super::resolve::{DocumentKind, Documents, ImageIndex, MAX_CONFIG, MAX_MANIFEST, index, resolve, statements};
 use super::{Source, SourceError};
 use crate::model::{Descriptor, Digest, Manifest, Platform};
 
@@ -183,6 +183,10 @@ impl Source for OciLayout {
 
     fn blob(&self, layer: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError> {
         Ok(Box::new(self.layout.blob(&layer.digest).map_err(LayoutError::from)?))
+    }
+
+    fn index(&self) -> Result<Option<ImageIndex>, SourceError> {
+        index(self, &self.reference)
     }
 
     fn statements(&self, manifest: &Manifest) -> Result<Vec<Vec<u8>>, SourceError> {

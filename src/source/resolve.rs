@@ -2,6 +2,8 @@
 //!
 //! Rules: OCI image-spec manifest.md, image-index.md and config.md; Docker's schema 2 has the same shape.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256, Sha512};
 
@@ -18,6 +20,8 @@ const MAX_VALUES: usize = 500_000;
 const MAX_STATEMENTS: usize = 8;
 /// Indexes may nest this deep.
 const MAX_DEPTH: usize = 4;
+/// Images of an index that are taken together.
+const MAX_IMAGES: usize = 64;
 
 /// What a document is: registries keep manifests and other blobs apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +157,12 @@ pub enum ResolveError {
         /// In the manifest.
         layers: usize,
     },
+    /// An index of more images than there are platforms.
+    #[error("{reference} is an index of more than {MAX_IMAGES} images: choose one with --platform")]
+    TooMany {
+        /// The name.
+        reference: String,
+    },
     /// Indexes in indexes.
     #[error("{reference} nests indexes more than {MAX_DEPTH} deep")]
     TooDeep {
@@ -178,7 +188,7 @@ struct AnyManifest {
     #[serde(default)]
     manifests: Option<Vec<Descriptor>>,
     #[serde(default)]
-    annotations: Option<std::collections::BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
 }
 
 /// Walks from the root document to the image for `wanted`, verifying each document on the way.
@@ -209,6 +219,48 @@ pub(super) fn resolve(docs: &dyn Documents, reference: &str, wanted: &Platform) 
         digest = child.digest;
     }
     Err(ResolveError::TooDeep { reference: reference.into() }.into())
+}
+
+/// An image index: one image for each platform (OCI image-spec image-index.md).
+#[derive(Clone, Debug, Default)]
+pub struct ImageIndex {
+    /// Its images, in its order, those of indexes in it after its own. None of their manifests was read.
+    pub images: Vec<Descriptor>,
+    /// How many of its images have attestations of their builder's beside them.
+    pub attested: usize,
+    /// Annotations of the index itself.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The index that the root document is, verified like any other document; `None` where it is a manifest.
+pub(super) fn index(docs: &dyn Documents, reference: &str) -> Result<Option<ImageIndex>, SourceError> {
+    let (bytes, pinned) = docs.root()?;
+    let digest = pinned.unwrap_or_else(|| sha256(&bytes));
+    verify("manifest", &bytes, &digest)?;
+    let mut indexes = VecDeque::from([(bytes, digest, 0)]);
+    let (mut found, mut known) = (ImageIndex::default(), 0);
+    while let Some((bytes, digest, depth)) = indexes.pop_front() {
+        let broken = |source| ResolveError::Json { what: "manifest", digest, source };
+        let listed: AnyManifest = serde_json::from_slice(&bytes).map_err(broken)?;
+        let Some(children) = listed.manifests else { return Ok((depth > 0).then_some(found)) };
+        if depth == 0 {
+            found.annotations = listed.annotations.unwrap_or_default();
+        }
+        found.attested += children.iter().filter(|child| is_attestation(child)).count();
+        for child in children.into_iter().filter(may_be_image) {
+            known += 1;
+            if known > MAX_IMAGES {
+                return Err(ResolveError::TooMany { reference: reference.into() }.into());
+            }
+            let nested = ["index", "list"].iter().any(|word| child.media_type.contains(word));
+            match nested {
+                false => found.images.push(child),
+                true if depth >= MAX_DEPTH => return Err(ResolveError::TooDeep { reference: reference.into() }.into()),
+                true => indexes.push_back((fetch(docs, DocumentKind::Manifest, &child)?, child.digest, depth + 1)),
+            }
+        }
+    }
+    Ok(Some(found))
 }
 
 /// The image behind a manifest that is no index.

@@ -1,56 +1,39 @@
 //! Debian's `docker-registry` with a password, over TLS with a CA of its own.
 
-use std::fs::File;
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use base64::Engine as _;
 use layerscope::source::{Credentials, Environment, Options};
 
 use crate::registry::{app, options, pull};
-use crate::support::{Layout, need};
+use crate::support::docker_registry::Settings;
+use crate::support::{DockerRegistry, Layout, need};
 
-/// A running registry, gone when dropped.
-struct Registry {
-    dir: tempfile::TempDir,
-    host: String,
-    process: Child,
-}
+/// A registry that someone can log in to.
+struct Registry(DockerRegistry);
 
 impl Registry {
     /// With `library/app:1`, for `me` with the password `pa55`. `certificate` writes `server.crt` and `server.key` to
     /// the folder it is given, and says what file is to be trusted.
     fn start(certificate: impl Fn(&Path) -> PathBuf) -> Option<(Self, PathBuf)> {
         let programs = ["docker-registry", "openssl", "htpasswd", "skopeo"].map(need);
-        let [Some(registry), Some(_), Some(htpasswd), Some(skopeo)] = programs else { return None };
+        let [Some(_), Some(_), Some(htpasswd), Some(skopeo)] = programs else { return None };
         let dir = tempfile::tempdir().unwrap();
         let trusted = certificate(dir.path());
         let users = Command::new(htpasswd).args(["-Bbn", "me", "pa55"]).output().unwrap();
         std::fs::write(dir.path().join("users"), users.stdout).unwrap();
-        // Free a moment ago, and likely to stay so.
-        let host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        std::fs::write(dir.path().join("config.yml"), config(dir.path(), &host)).unwrap();
-        let process = Command::new(registry)
-            .arg("serve")
-            .arg(dir.path().join("config.yml"))
-            .stdout(Stdio::null())
-            .stderr(File::create(dir.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let running = Self { dir, host, process };
-        running.wait();
+        let place = dir.path().display().to_string();
+        let running = Self(DockerRegistry::with(
+            dir,
+            Settings {
+                http: &format!(", tls: {{certificate: {place}/server.crt, key: {place}/server.key}}"),
+                top: &format!("auth: {{htpasswd: {{realm: test, path: {place}/users}}}}"),
+                ..Settings::default()
+            },
+        )?);
         running.push(&skopeo);
         Some((running, trusted))
-    }
-
-    fn wait(&self) {
-        let started = Instant::now();
-        while TcpStream::connect(&self.host).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(20), "docker-registry does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
     }
 
     fn push(&self, skopeo: &Path) {
@@ -64,11 +47,15 @@ impl Registry {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.0.path(name)
+    }
+
+    fn host(&self) -> &str {
+        &self.0.host
     }
 
     fn name(&self) -> String {
-        format!("{}/library/app:1", self.host)
+        format!("{}/library/app:1", self.host())
     }
 
     /// A home in which someone has logged in.
@@ -76,33 +63,17 @@ impl Registry {
         let home = self.path("home");
         let auth = base64::prelude::BASE64_STANDARD.encode(format!("me:{password}"));
         std::fs::create_dir_all(home.join(".docker")).unwrap();
-        let config = serde_json::json!({ "auths": { &self.host: { "auth": auth } } });
+        let config = serde_json::json!({ "auths": { self.host(): { "auth": auth } } });
         std::fs::write(home.join(".docker/config.json"), config.to_string()).unwrap();
         Environment::bare(self.path("etc")).with("HOME", home)
     }
 
     fn pull(&self, environment: Environment) -> Result<(), String> {
         let options = Options { environment, ..options() };
-        let tidy =
-            |error: String| error.replace(&self.host, "HOST").replace(&self.dir.path().display().to_string(), "");
+        let dir = self.path("").display().to_string();
+        let tidy = |error: String| error.replace(self.host(), "HOST").replace(dir.trim_end_matches('/'), "");
         pull(&self.name(), &options).map(|_| ()).map_err(tidy)
     }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn config(dir: &Path, host: &str) -> String {
-    let dir = dir.display();
-    format!(
-        "version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {dir}/data}}}}\n\
-         http: {{addr: '{host}', tls: {{certificate: {dir}/server.crt, key: {dir}/server.key}}}}\n\
-         auth: {{htpasswd: {{realm: test, path: {dir}/users}}}}\n"
-    )
 }
 
 fn openssl(dir: &Path, args: &str) {
@@ -141,7 +112,7 @@ fn a_password_over_tls_with_a_ca_of_its_own() {
     let nobody = Environment::bare("/nonexistent").with("SSL_CERT_FILE", &ca);
     insta::assert_snapshot!(registry.pull(nobody).unwrap_err(), @"HOST does not give HOST/library/app:1: authentication required; it does not exist, or it needs a login: `docker login HOST`");
 
-    let certs = registry.path("etc/containers/certs.d").join(&registry.host);
+    let certs = registry.path("etc/containers/certs.d").join(registry.host());
     std::fs::create_dir_all(&certs).unwrap();
     std::fs::copy(&ca, certs.join("own.crt")).unwrap();
     registry.pull(home()).unwrap();
@@ -149,7 +120,7 @@ fn a_password_over_tls_with_a_ca_of_its_own() {
     insta::assert_snapshot!(registry.pull(home()).unwrap_err(), @"cannot use /etc/containers/certs.d/HOST/own.crt: it holds no certificate in PEM form");
     std::fs::remove_dir_all(&certs).unwrap();
 
-    let conf = format!("[[registry]]\nlocation = '{}'\ninsecure = true\n", registry.host);
+    let conf = format!("[[registry]]\nlocation = '{}'\ninsecure = true\n", registry.host());
     std::fs::write(registry.path("etc/containers/registries.conf"), conf).unwrap();
     registry.pull(home()).unwrap();
     let by_hand = Credentials { username: "me".into(), password: "pa55".into() };
@@ -163,13 +134,13 @@ fn a_certificate_that_signs_itself_is_trusted_where_it_is_named() {
     let Some((registry, own)) = Registry::start(signed_by_itself) else { return };
     let home = || registry.logged_in("pa55");
     insta::assert_snapshot!(registry.pull(home()).unwrap_err(), @"cannot get HOST/library/app:1 from HOST: its certificate is not signed by a CA that is trusted here: put it into ~/.config/containers/certs.d/HOST/ca.crt, or its file's name into SSL_CERT_FILE");
-    let certs = registry.path("home/.config/containers/certs.d").join(&registry.host);
+    let certs = registry.path("home/.config/containers/certs.d").join(registry.host());
     std::fs::create_dir_all(&certs).unwrap();
     std::fs::copy(&own, certs.join("ca.crt")).unwrap();
     registry.pull(home()).unwrap();
     registry.pull(Environment::with(home(), "SSL_CERT_FILE", &own)).unwrap();
     // Not for another name, though: the certificate speaks of 127.0.0.1 only.
-    let elsewhere = registry.host.replace("127.0.0.1", "localhost");
+    let elsewhere = registry.host().replace("127.0.0.1", "localhost");
     std::fs::rename(&certs, certs.with_file_name(&elsewhere)).unwrap();
     let options = Options { environment: home(), ..options() };
     let error = pull(&registry.name().replace("127.0.0.1", "localhost"), &options).unwrap_err();

@@ -88,6 +88,13 @@ fn documents_validate() {
     sandbox.write("compose.yaml", format!("services:\n{}  gone: {{image: '-'}}\n", services.concat()));
     let together = ["--offline", "--compose", "compose.yaml", "--candidate", &workshop("slim")];
     check_as(&sandbox, "compose", "recommend", &together);
+    let to = |name: &str| format!("oci:{}:1", sandbox.path(name).display());
+    let onto = [&*workshop("full"), "--onto", &workshop("python:3.7-slim"), "-o", &to("rebased"), "--offline"];
+    check_as(&sandbox, "rewrite", "rebase", &onto);
+    check_as(&sandbox, "rewrite", "optimize", &[&workshop("full"), "--squash", "all", "--dry-run"]);
+    let both = format!("{}:app:1", sandbox.oci(crate::rewrite::platforms::APP));
+    check_as(&sandbox, "rewrite-index", "optimize", &[&both, "--squash", "all", "-o", &to("both")]);
+    check_as(&sandbox, "rewrite-index", "optimize", &[&both, "--squash", "all", "--dry-run"]);
 }
 
 #[test]

@@ -42,8 +42,8 @@ pub use recommend::{
     RecommendDocument, SavedDocument, StageDocument, UnavailableDocument, recommend,
 };
 pub use rewrite::{
-    ConflictDocument, PlaceDocument, ProofDocument, RefusedDocument, RewriteDocument, Rewritten, SizesDocument,
-    StepDocument, rewrite,
+    ConflictDocument, PlaceDocument, ProofDocument, RefusedDocument, RewriteDocument, RewriteIndexDocument, Rewritten,
+    SizesDocument, StepDocument, rewrite, rewrite_index,
 };
 pub use start::{
     MeasuredDocument, PhasesDocument, PredictedDocument, ProfileDocument, RunDocument, SettingDocument, StartDocument,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{ImageDocument, ReasonDocument};
 use crate::analyze::Subject;
-use crate::model::{Image, LayerPath};
+use crate::model::{Descriptor, Image, LayerPath};
 use crate::recommend::Candidate;
 use crate::rewrite::{Conflict, Plan, Proof, Saved, Step};
 
@@ -40,6 +40,17 @@ pub struct RewriteDocument {
     pub written: Option<PlaceDocument>,
     /// What came of reading it back; null with `--dry-run`.
     pub proof: Option<ProofDocument>,
+}
+
+/// `layerscope.rewrite-index/1`: an image for several platforms.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RewriteIndexDocument {
+    /// `layerscope.rewrite-index/1`.
+    pub schema: String,
+    /// Each platform's image, in the order of the index.
+    pub images: Vec<RewriteDocument>,
+    /// The index that was written; null with `--dry-run`.
+    pub written: Option<PlaceDocument>,
 }
 
 /// One layer of the new image, or several that stay as they are.
@@ -176,6 +187,16 @@ pub fn rewrite(it: &Rewritten<'_>) -> RewriteDocument {
             replaced: proof.replaced,
         }),
     }
+}
+
+/// Makes the document of an image for several platforms.
+pub fn rewrite_index(images: &[RewriteDocument], index: Option<&Descriptor>) -> RewriteIndexDocument {
+    let place = images.iter().find_map(|image| image.written.as_ref());
+    let written = place.zip(index).map(|(place, index)| PlaceDocument {
+        destination: place.destination.clone(),
+        digest: index.digest.to_string(),
+    });
+    RewriteIndexDocument { schema: "layerscope.rewrite-index/1".into(), images: images.to_vec(), written }
 }
 
 impl Rewritten<'_> {

@@ -21,7 +21,7 @@ pub(super) use compose::compose;
 pub(super) use diff::diff;
 pub(super) use inspect::inspect;
 pub(super) use recommend::recommend;
-pub(super) use rewrite::rewrite;
+pub(super) use rewrite::{rewrite, rewrite_index};
 pub(super) use start::start;
 
 /// The longest text of a cell, in characters: a path may be as long (Linux, `PATH_MAX`), a label is without bound.

@@ -2,7 +2,7 @@
 
 use super::recommend::verdict;
 use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, familiar, left, right};
-use crate::report::document::{RewriteDocument, SizesDocument, StepDocument};
+use crate::report::document::{PlaceDocument, RewriteDocument, RewriteIndexDocument, SizesDocument, StepDocument};
 use crate::report::human;
 
 /// Lays out the document.
@@ -10,6 +10,22 @@ pub(in crate::report) fn rewrite(document: &RewriteDocument) -> Page {
     let sections =
         [Some(summary(document)), Some(steps(document)), refused(document), conflicts(document), reasons(document)];
     Page { sections: sections.into_iter().flatten().collect() }
+}
+
+/// Lays out those of all platforms, one after the other.
+pub(in crate::report) fn rewrite_index(document: &RewriteIndexDocument) -> Page {
+    let mut sections: Vec<Section> = document.images.iter().flat_map(|image| rewrite(image).sections).collect();
+    sections.extend(document.written.as_ref().map(|place| Section {
+        title: Text::of(format!("{} platforms", document.images.len())),
+        level: 1,
+        lines: vec![arrow(place)],
+        table: Table::default(),
+    }));
+    Page { sections }
+}
+
+fn arrow(place: &PlaceDocument) -> Text {
+    Text::of(format!("→ {}  {}", place.destination, place.digest)).toned(Tone::Strong)
 }
 
 fn summary(document: &RewriteDocument) -> Section {
@@ -33,8 +49,7 @@ fn summary(document: &RewriteDocument) -> Section {
     let table = Table { columns: vec![left(""), right("now"), right("new"), right("")], rows, one_line: false };
     let mut lines = vec![facts(&document.image), digest(&document.image)];
     lines.extend(document.onto.as_ref().map(|onto| Text::of(format!("onto {}", familiar(&onto.reference)))));
-    let place = document.written.as_ref().map(|place| format!("→ {}  {}", place.destination, place.digest));
-    lines.extend(place.map(|place| Text::of(place).toned(Tone::Strong)));
+    lines.extend(document.written.as_ref().map(arrow));
     lines.push(match &document.proof {
         Some(proof) => {
             let left_out = match proof.dropped {

@@ -34,7 +34,7 @@ use endpoint::Endpoint;
 use http::Http;
 
 use super::resolve::{self, DocumentKind, Documents, MAX_CONFIG, MAX_MANIFEST};
-use super::{Options, Source, SourceError};
+use super::{ImageIndex, Options, Source, SourceError};
 use crate::model::{Descriptor, Digest, Manifest, Platform, ReferenceError};
 
 pub use environment::Environment;
@@ -99,6 +99,10 @@ impl Source for RegistrySource {
 
     fn blob(&self, layer: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError> {
         Ok(Box::new(blob::open(&self.runtime, &self.inner, layer)?))
+    }
+
+    fn index(&self) -> Result<Option<ImageIndex>, SourceError> {
+        resolve::index(self, &self.inner.reference.whole())
     }
 
     fn statements(&self, manifest: &Manifest) -> Result<Vec<Vec<u8>>, SourceError> {

@@ -2,8 +2,10 @@
 
 mod corpus;
 mod optimize;
+pub(crate) mod platforms;
 mod rebase;
 mod registry;
+mod safety;
 
 use std::path::Path;
 

@@ -141,6 +141,47 @@ fn equal_files_become_links_and_what_is_dropped_is_gone() {
     insta::assert_snapshot!(said, @r#"error: "pip-caches" is neither something that can be dropped (package-lists, pip-cache, npm-cache, language-cache, vcs-folder, docs, logs) nor a pattern of paths: it is a plain word"#);
 }
 
+/// Two releases of which only the application's own files differ share all but one layer.
+#[test]
+fn a_release_shares_what_was_installed() {
+    let release = |n: u8| {
+        format!(
+            r#"
+            image app:{n} linux/amd64
+            workdir /srv/app
+            layer "base"
+              file /etc/os "1"
+              file /srv/app/old "gone"
+            layer "COPY . ."
+              dir /srv/app 750 owner=5:5
+              file /srv/app/main.py "release {n}"
+              hard /srv/app/link.py /srv/app/main.py
+              whiteout /srv/app/old
+            layer "RUN pip install, npm install"
+              file /usr/lib/python3/site-packages/flask/app.py size=40k seed=1
+              file /srv/app/node_modules/left-pad/index.js size=10k seed=2
+              link /usr/bin/python /usr/bin/python3
+            "#
+        )
+    };
+    let sandbox = Sandbox::new();
+    let written = [1, 2].map(|n| {
+        let app = format!("{}:{n}", sandbox.oci(&release(n)));
+        let to = format!("oci:{}:{n}", sandbox.path("out").display());
+        sandbox.ok(["optimize", &app, "--squash", "all", "--split", "-o", &to]);
+        assert_eq!(listing(&sandbox, &to), listing(&sandbox, &app));
+        to
+    });
+    let [one, two] = written.map(|image| layers(&sandbox, &image));
+    assert_eq!((one.len(), two.len()), (2, 2));
+    assert_eq!(one[0], two[0], "what was installed is the same layer");
+    assert_ne!(one[1], two[1]);
+    let image = format!("oci:{}:1", sandbox.path("out").display());
+    let document = sandbox.layerscope(["inspect", "--format", "json", &image]).run().json();
+    let own = document["layers"].as_array().unwrap().iter().map(|layer| layer["file_bytes"].as_u64().unwrap());
+    assert_eq!(own.collect::<Vec<_>>(), [51_201, 9], "two packages and the system's file; main.py");
+}
+
 #[test]
 fn what_is_dropped_does_not_let_the_bases_version_through() {
     let text = r#"

@@ -189,7 +189,9 @@ fn what_breaks_is_not_written() {
     assert!(run.stderr.contains("it breaks on"), "{}", run.stderr);
     assert!(!sandbox.path("new").exists());
     let dry = [&args[..6], &["--offline", "--dry-run", "--platform", "linux/amd64", "--format", "json"]].concat();
-    let document = sandbox.layerscope(dry).run().json();
+    let planned = sandbox.layerscope(dry).run();
+    assert_eq!(planned.code(), 2, "a plan that would be refused says so: {planned:?}");
+    let document: serde_json::Value = serde_json::from_str(&planned.stdout).unwrap();
     assert_eq!((&document["verdict"], &document["written"]), (&"breaks".into(), &serde_json::Value::Null));
 }
 

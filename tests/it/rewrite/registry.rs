@@ -1,59 +1,11 @@
 //! New images in Debian's `docker-registry`: what was pushed comes back with the same digests, and what is there already
 //! is not sent again.
 
-use std::fs::File;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use super::{digest, layers, listing};
-use crate::support::{Sandbox, need};
-
-/// A registry without a password, gone when dropped.
-struct Registry {
-    dir: tempfile::TempDir,
-    host: String,
-    process: Child,
-}
-
-impl Registry {
-    fn start() -> Option<Self> {
-        let program = need("docker-registry")?;
-        let dir = tempfile::tempdir().unwrap();
-        let host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let config = format!(
-            "version: 0.1\nlog: {{ level: info }}\nstorage: {{ filesystem: {{ rootdirectory: {0}/data }}, delete: {{ enabled: true }} }}\nhttp: {{ addr: '{host}' }}\n",
-            dir.path().display()
-        );
-        std::fs::write(dir.path().join("config.yml"), config).unwrap();
-        let log = File::create(dir.path().join("log")).unwrap();
-        let mut command = Command::new(program);
-        command.arg("serve").arg(dir.path().join("config.yml")).stdout(log).stderr(Stdio::null());
-        let process = command.spawn().unwrap();
-        let registry = Self { dir, host, process };
-        let started = Instant::now();
-        while TcpStream::connect(&registry.host).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(20), "docker-registry does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(registry)
-    }
-
-    /// Requests of a method so far, by what their path ends in.
-    fn requests(&self, method: &str) -> Vec<String> {
-        let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap();
-        let lines = log.lines().filter_map(|line| line.split(&format!("\"{method} ")).nth(1));
-        lines.filter_map(|rest| rest.split(' ').next()).map(str::to_owned).collect()
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::support::{DockerRegistry, Sandbox, need};
 
 const IMAGES: &str = r#"
 stage full
@@ -76,7 +28,7 @@ layer "COPY two"
 
 #[test]
 fn a_pushed_image_comes_back_as_it_was_written() {
-    let Some(registry) = Registry::start() else { return };
+    let Some(registry) = DockerRegistry::start() else { return };
     let sandbox = Sandbox::new();
     let oci = sandbox.oci(IMAGES);
     let (app, base) = (format!("{oci}:app:1"), format!("{oci}:base:full"));
@@ -99,7 +51,7 @@ fn a_pushed_image_comes_back_as_it_was_written() {
 
 #[test]
 fn within_a_registry_only_documents_move() {
-    let Some(registry) = Registry::start() else { return };
+    let Some(registry) = DockerRegistry::start() else { return };
     let Some(skopeo) = need("skopeo") else { return };
     let sandbox = Sandbox::new();
     let oci = sandbox.oci(IMAGES);
@@ -124,6 +76,44 @@ fn within_a_registry_only_documents_move() {
     assert_eq!(layers(&sandbox, &new)[0], layers(&sandbox, &slim)[0]);
     assert_eq!(layers(&sandbox, &new)[1..], layers(&sandbox, &app)[1..]);
     assert!(listing(&sandbox, &new).contains("app/data"));
+}
+
+#[test]
+fn a_refused_upload_leaves_the_tag_where_it_was() {
+    let Some(mut registry) = DockerRegistry::start() else { return };
+    let sandbox = Sandbox::new();
+    let app = format!("{}:app:1", sandbox.oci(IMAGES));
+    let pushed = format!("docker://{}/team/app:1", registry.host);
+    sandbox.ok(["optimize", &app, "--squash", "all", "-o", &pushed]);
+    let before = digest(&sandbox, &pushed);
+    registry.refuse_pushes();
+    let args = ["optimize", &app, "--squash", "all", "--drop", "/app/data", "-o", &pushed];
+    let said = sandbox.fails(args);
+    assert!(said.contains("405"), "{said}");
+    assert_eq!(digest(&sandbox, &pushed), before);
+    assert!(!registry.requests("PUT").iter().any(|path| path.contains("manifests")), "no manifest was sent");
+}
+
+#[test]
+fn all_platforms_come_back_under_one_tag() {
+    let Some(registry) = DockerRegistry::start() else { return };
+    let sandbox = Sandbox::new();
+    let app = format!("{}:1", sandbox.oci(super::platforms::APP));
+    let local = format!("oci:{}:1", sandbox.path("local").display());
+    let pushed = format!("docker://{}/team/app:1", registry.host);
+    for to in [&local, &pushed] {
+        sandbox.ok(["optimize", &app, "--squash", "all", "-o", to]);
+    }
+    for platform in super::platforms::PLATFORMS {
+        let layers = |image: &str| {
+            let args = ["inspect", "--format", "json", "--platform", platform, image];
+            sandbox.layerscope(args).run().json()["layers"].clone()
+        };
+        assert_eq!(layers(&pushed), layers(&local), "{platform}");
+    }
+    let manifests = registry.requests("PUT").into_iter().filter(|path| path.contains("/manifests/"));
+    let named: Vec<bool> = manifests.map(|path| path.ends_with("/manifests/1")).collect();
+    assert_eq!(named, [false, false, true], "the tag comes last");
 }
 
 fn copy(skopeo: &Path, from: &str, to: &str) {

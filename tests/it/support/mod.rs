@@ -1,6 +1,7 @@
 //! What the tests share: images from text, tars from bytes, and the binary in a room of its own.
 
 pub(crate) mod compress;
+pub(crate) mod docker_registry;
 pub(crate) mod elf;
 pub(crate) mod fake_registry;
 pub(crate) mod http_server;
@@ -13,6 +14,7 @@ pub(crate) mod run;
 pub(crate) mod svg;
 pub(crate) mod tar_writer;
 
+pub(crate) use docker_registry::DockerRegistry;
 pub(crate) use image::{ImageSpec, LayerSpec};
 pub(crate) use layout::Layout;
 pub(crate) use need::{need, need_corpus, need_corpus_registry};

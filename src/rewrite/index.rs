@@ -1,0 +1,34 @@
+//! Images for several platforms under one index: what the new index says of them.
+
+use std::collections::BTreeMap;
+
+use super::Plan;
+use super::rebase::{BASE_DIGEST, BASE_NAME};
+use crate::model::{Descriptor, Manifest};
+use crate::source::ImageIndex;
+
+/// How a new image is listed: as the old one was. What was said there of the old manifest's annotations is said of the new
+/// one's.
+pub fn listed(image: Descriptor, old: &Descriptor, made: &Manifest, plan: &Plan<'_>) -> Descriptor {
+    let annotation = |(key, value): (&String, &String)| {
+        let new = plan.annotations.get(key);
+        let stays = !made.annotations.contains_key(key);
+        Some((key.clone(), new.or(stays.then_some(value))?.clone()))
+    };
+    let annotations = old.annotations.iter().filter_map(annotation).collect();
+    Descriptor { annotations, platform: old.platform.clone(), ..image }
+}
+
+/// What the new index says of all its images: what the old one did. The base of all is the one that its images name, if they
+/// name one.
+pub fn of_all(index: ImageIndex, images: &[Descriptor]) -> BTreeMap<String, String> {
+    let mut annotations = index.annotations;
+    for key in [BASE_NAME, BASE_DIGEST] {
+        let named = images.first().and_then(|first| first.annotations.get(key));
+        let same = named.filter(|name| images.iter().all(|image| image.annotations.get(key) == Some(name)));
+        if annotations.remove(key).is_some() {
+            annotations.extend(same.map(|name| (key.to_owned(), name.clone())));
+        }
+    }
+    annotations
+}
