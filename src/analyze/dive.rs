@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::index::LayerIndex;
-use crate::model::{Entry, EntryKind};
+use crate::model::{Entry, EntryKind, components, split_last};
 use crate::tree::Tree;
 
 /// What dive says of an image.
@@ -29,13 +29,24 @@ pub fn dive(tree: &Tree) -> Dive {
     let mut user_bytes = 0_u64;
     for (index, layer) in tree.layers().iter().enumerate() {
         let headers = Headers::of(layer);
-        if index > 0 {
-            user_bytes = layer.entries.iter().map(header_size).fold(user_bytes, u64::saturating_add);
-        }
-        // dive stacks the lowest layer on a copy of itself.
-        let stacked = below.get_or_insert_with(|| headers.clone());
+        let Some(stacked) = &mut below else {
+            // dive stacks the lowest layer on a copy of itself.
+            headers.count(&headers, &mut paths);
+            // … which changes nothing where it hides nothing.
+            let mut lowest = headers;
+            if layer.entries.iter().any(|entry| entry.kind == EntryKind::Whiteout) {
+                let copy = lowest.clone();
+                lowest.stack(&copy);
+            }
+            below = Some(lowest);
+            continue;
+        };
+        user_bytes = layer.entries.iter().map(header_size).fold(user_bytes, u64::saturating_add);
         headers.count(stacked, &mut paths);
-        stacked.stack(&headers);
+        // Nothing asks for what is on the uppermost.
+        if index + 1 < tree.layers().len() {
+            stacked.stack(&headers);
+        }
     }
     figures(paths.values(), user_bytes)
 }
@@ -79,6 +90,8 @@ impl PathSizes {
 #[derive(Clone)]
 struct Headers {
     nodes: Vec<Header>,
+    /// The folder that was looked for last: those of one folder mostly follow each other.
+    last: (Vec<u8>, usize),
 }
 
 #[derive(Clone, Default)]
@@ -102,7 +115,7 @@ const WHITEOUT: &[u8] = b".wh.";
 
 impl Headers {
     fn of(layer: &LayerIndex) -> Self {
-        let mut headers = Self { nodes: vec![Header::default()] };
+        let mut headers = Self { nodes: vec![Header::default()], last: (Vec::new(), 0) };
         for entry in &layer.entries {
             let at = headers.place(entry);
             if !matches!(entry.kind, EntryKind::Opaque) && at != 0 {
@@ -114,30 +127,43 @@ impl Headers {
 
     fn place(&mut self, entry: &Entry) -> usize {
         if !matches!(entry.kind, EntryKind::Whiteout) {
-            return self.add(entry.path.components());
+            return self.add(entry.path.as_bytes());
         }
-        let name = [WHITEOUT, entry.path.file_name()].concat();
-        self.add(entry.path.parent().components().chain([&*name]))
+        let folder = self.folder(entry.path.parent_bytes());
+        self.child(folder, &[WHITEOUT, entry.path.file_name()].concat())
     }
 
     fn set(&mut self, at: usize, size: u64, is_dir: bool) {
         (self.nodes[at].size, self.nodes[at].is_dir) = (size, is_dir);
     }
 
-    fn add<'p>(&mut self, names: impl Iterator<Item = &'p [u8]>) -> usize {
-        names.fold(0, |at, name| {
-            if let Some(child) = self.nodes[at].children.get(name) {
-                return *child;
-            }
-            self.nodes.push(Header::default());
-            let child = self.nodes.len() - 1;
-            self.nodes[at].children.insert(name.into(), child);
-            child
-        })
+    fn add(&mut self, path: &[u8]) -> usize {
+        let (folder, name) = split_last(path);
+        let folder = self.folder(folder);
+        if name.is_empty() { folder } else { self.child(folder, name) }
+    }
+
+    fn folder(&mut self, path: &[u8]) -> usize {
+        if self.last.0 != path {
+            self.last.1 = components(path).fold(0, |at, name| self.child(at, name));
+            self.last.0.clear();
+            self.last.0.extend_from_slice(path);
+        }
+        self.last.1
+    }
+
+    fn child(&mut self, folder: usize, name: &[u8]) -> usize {
+        if let Some(child) = self.nodes[folder].children.get(name) {
+            return *child;
+        }
+        let child = self.nodes.len();
+        self.nodes.push(Header::default());
+        self.nodes[folder].children.insert(name.into(), child);
+        child
     }
 
     fn find(&self, path: &[u8]) -> Option<usize> {
-        names(path).try_fold(0, |at, name| self.nodes[at].children.get(name).copied())
+        components(path).try_fold(0, |at, name| self.nodes[at].children.get(name).copied())
     }
 
     /// Visits every header but the root, children first and in order of names, until `visit` says stop. It is given
@@ -204,7 +230,7 @@ impl Headers {
             if is_whiteout {
                 self.remove(path);
             } else {
-                let at = self.add(names(path));
+                let at = self.add(path);
                 self.set(at, header.size, header.is_dir);
             }
             Some(())
@@ -212,18 +238,12 @@ impl Headers {
     }
 
     fn remove(&mut self, path: &[u8]) {
-        let (folder, name) = match path.iter().rposition(|&byte| byte == b'/') {
-            Some(slash) => (&path[..slash], &path[slash + 1..]),
-            None => (&b""[..], path),
-        };
+        let (folder, name) = split_last(path);
         if let Some(folder) = self.find(folder) {
             self.nodes[folder].children.remove(name);
+            self.last = (Vec::new(), 0);
         }
     }
-}
-
-fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|&byte| byte == b'/').filter(|name| !name.is_empty())
 }
 
 /// The size that Go's tar reader gives: of a sparse file, what a reader sees.

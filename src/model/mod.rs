@@ -14,6 +14,6 @@ pub use digest::{ContentId, DiffId, Digest, DigestError};
 pub use entry::{Entry, EntryId, EntryKind, Meta, Xattrs};
 pub use history::instructions;
 pub use image::{Config, Descriptor, Healthcheck, History, Image, Layer, Manifest, RootFs, RuntimeConfig, Unknown};
-pub use path::LayerPath;
+pub use path::{LayerPath, components, split_last};
 pub use platform::{Platform, PlatformError};
 pub use reference::{ArchiveFormat, ImageRef, ReferenceError, familiar};

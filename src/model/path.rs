@@ -41,18 +41,22 @@ impl LayerPath {
 
     /// The names on the way from the root; none for the root.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.0.split(|&b| b == b'/').filter(|part| !part.is_empty())
+        components(&self.0)
     }
 
     /// The last name; empty for the root.
     pub fn file_name(&self) -> &[u8] {
-        self.components().next_back().unwrap_or_default()
+        split_last(&self.0).1
     }
 
     /// The folder it is in; the root is its own parent.
     pub fn parent(&self) -> Self {
-        let end = self.0.iter().rposition(|&b| b == b'/').unwrap_or(0);
-        Self(self.0[..end].into())
+        Self(self.parent_bytes().into())
+    }
+
+    /// … as bytes.
+    pub fn parent_bytes(&self) -> &[u8] {
+        split_last(&self.0).0
     }
 
     /// One name further down. `name` must be a single component.
@@ -76,6 +80,19 @@ impl LayerPath {
     /// Without the leading slash, bytes that are not UTF-8 replaced.
     pub fn lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
+    }
+}
+
+/// The names on the way of a cleaned path.
+pub fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    path.split(|&b| b == b'/').filter(|part| !part.is_empty())
+}
+
+/// The folder that a cleaned path is in, and its last name.
+pub fn split_last(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|&b| b == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (b"", path),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Fate, Inode, InodeId, Tree, TreeNote};
-use crate::model::{EntryId, EntryKind, LayerPath, Meta};
+use crate::model::{EntryId, EntryKind, LayerPath, Meta, components};
 
 /// A place in a layer's own tree, by number in the list that [`build`] gives. The root is the first.
 pub(super) type UpperId = usize;
@@ -51,7 +51,7 @@ const MAX_CHAIN: usize = 1000;
 pub(super) fn build(tree: &mut Tree, layer: u32) -> Vec<UpperNode> {
     let index = Arc::clone(&tree.layers[layer as usize]);
     let nodes = vec![UpperNode::new(None, UpperKind::Dir)];
-    let mut upper = Upper { tree, layer, nodes, pending: Vec::new() };
+    let mut upper = Upper { tree, layer, nodes, pending: Vec::new(), last: (Vec::new(), ROOT) };
     for (row, entry) in index.entries.iter().enumerate() {
         upper.place(row as u32, &entry.path, &entry.kind);
     }
@@ -80,21 +80,23 @@ struct Upper<'t> {
     layer: u32,
     nodes: Vec<UpperNode>,
     pending: Vec<LayerPath>,
+    /// The folder that was looked for last: entries of one folder mostly follow each other.
+    last: (Vec<u8>, UpperId),
 }
 
 impl Upper<'_> {
     fn place(&mut self, row: u32, path: &LayerPath, kind: &EntryKind) {
         match kind {
             EntryKind::Whiteout => {
-                let parent = self.folder(&path.parent());
+                let parent = self.folder(path.parent_bytes());
                 self.nodes[parent].whiteouts.push(path.file_name().into());
             }
             EntryKind::Opaque => {
-                let folder = self.folder(path);
+                let folder = self.folder(path.as_bytes());
                 self.nodes[folder].opaque = true;
             }
             EntryKind::Dir => {
-                let folder = self.folder(path);
+                let folder = self.folder(path.as_bytes());
                 self.nodes[folder].row = Some(row);
             }
             EntryKind::HardLink { target } => self.link(row, path, target),
@@ -162,7 +164,7 @@ impl Upper<'_> {
 
     /// Puts a node that is no directory at `path`; what was there goes.
     fn put(&mut self, path: &LayerPath, node: UpperNode) {
-        let parent = self.folder(&path.parent());
+        let parent = self.folder(path.parent_bytes());
         let id = self.add(node);
         if let Some(old) = self.nodes[parent].children.insert(path.file_name().into(), id) {
             self.kill(old);
@@ -170,8 +172,11 @@ impl Upper<'_> {
     }
 
     /// The directory at `path`, made with its parents where it isn't there, in place of whatever is.
-    fn folder(&mut self, path: &LayerPath) -> UpperId {
-        path.components().fold(ROOT, |at, name| {
+    fn folder(&mut self, path: &[u8]) -> UpperId {
+        if self.last.0 == path {
+            return self.last.1;
+        }
+        let id = components(path).fold(ROOT, |at, name| {
             let old = self.nodes[at].children.get(name).copied();
             if let Some(id) = old.filter(|&id| self.nodes[id].is_dir()) {
                 return id;
@@ -180,7 +185,11 @@ impl Upper<'_> {
             self.nodes[at].children.insert(name.into(), id);
             old.into_iter().for_each(|old| self.kill(old));
             id
-        })
+        });
+        self.last.0.clear();
+        self.last.0.extend_from_slice(path);
+        self.last.1 = id;
+        id
     }
 
     fn add(&mut self, node: UpperNode) -> UpperId {
@@ -194,6 +203,7 @@ impl Upper<'_> {
 
     /// Everything at and below `id` lost its path to a later entry of this layer.
     fn kill(&mut self, id: UpperId) {
+        self.last = (Vec::new(), ROOT);
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
             stack.extend(self.nodes[id].children.values());

@@ -58,8 +58,9 @@ fn contents(tree: &Tree, dirs: &[Item<'_>]) -> HashMap<NodeId, Content> {
                     (bytes, files) = (bytes + b, files + f);
                 }
                 None => {
-                    hasher.update(b"f").update(leaf(tree, id).as_bytes());
-                    (bytes, files) = (bytes + own_bytes(tree, id), files + 1);
+                    let stat = Stat::of(tree, tree.node(id));
+                    leaf(&mut hasher, &stat);
+                    (bytes, files) = (bytes + own_bytes(tree, id, &stat), files + 1);
                 }
             }
         }
@@ -68,27 +69,23 @@ fn contents(tree: &Tree, dirs: &[Item<'_>]) -> HashMap<NodeId, Content> {
     contents
 }
 
-fn leaf(tree: &Tree, id: NodeId) -> blake3::Hash {
-    let stat = Stat::of(tree, tree.node(id));
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(stat.kind.name().as_bytes());
+/// Adds what it is, so that nothing else gives the same bytes: each type has its length, but for a link's target.
+fn leaf(hasher: &mut blake3::Hasher, stat: &Stat<'_>) {
+    hasher.update(b"f").update(&[stat.kind as u8]);
     if let Some(content) = stat.content {
         hasher.update(&content.0);
     }
     if let Some(target) = stat.link {
-        hasher.update(target);
+        hasher.update(&(target.len() as u64).to_le_bytes()).update(target);
     }
     if let Some((major, minor)) = stat.device {
         hasher.update(&major.to_le_bytes()).update(&minor.to_le_bytes());
     }
-    hasher.finalize()
 }
 
 /// A file with several names costs its bytes once: it isn't counted, and trees made of hard links aren't copies.
-fn own_bytes(tree: &Tree, id: NodeId) -> u64 {
-    let node = tree.node(id);
-    let stat = Stat::of(tree, node);
-    if stat.kind == FileType::File && tree.names(node) == 1 { stat.file_bytes } else { 0 }
+fn own_bytes(tree: &Tree, id: NodeId, stat: &Stat<'_>) -> u64 {
+    if stat.kind == FileType::File && tree.names(tree.node(id)) == 1 { stat.file_bytes } else { 0 }
 }
 
 /// The directories that lie in one that is repeated itself.
