@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{ContentId, Digest, EntryId, EntryKind, LayerPath};
+use crate::model::{ContentId, Digest, Entry, EntryId, EntryKind, LayerPath};
 use crate::tree::Tree;
 
 /// All groups of equal files, and what they cost.
@@ -55,17 +55,30 @@ pub struct Copy {
 
 /// Finds visible regular files of equal content and more than zero bytes.
 pub fn duplicates(tree: &Tree) -> Duplicates {
+    let mut first: HashMap<(ContentId, u64), EntryId> = HashMap::new();
+    let visible = tree.files().filter(|(_, entry, outcome)| outcome.is_visible() && entry.file_bytes() > 0);
+    let contents = visible.filter_map(|(id, entry, _)| Some((id, content(entry)?)));
+    let repeated: HashSet<_> =
+        contents.filter_map(|(id, content)| (*first.entry(content).or_insert(id) != id).then_some(content)).collect();
     let mut found: HashMap<(ContentId, u64), Vec<Copy>> = HashMap::new();
     let mut seen = HashSet::new();
     for item in tree.walk() {
         let Some((inode, entry)) = item.node.inode().zip(tree.data(item.node)) else { continue };
-        let EntryKind::File { size, content, .. } = tree.entry(entry).kind else { continue };
-        if size > 0 && seen.insert(inode) {
-            found.entry((content, size)).or_default().push(Copy { path: item.path, entry });
+        let Some(content) = content(tree.entry(entry)).filter(|content| repeated.contains(content)) else { continue };
+        if seen.insert(inode) {
+            found.entry(content).or_default().push(Copy { path: item.path(), entry });
         }
     }
     let groups = found.into_iter().filter(|(_, copies)| copies.len() > 1);
     summed(groups.map(|((content, size), copies)| group(tree, content, size, copies)).collect())
+}
+
+/// What makes two files equal.
+fn content(entry: &Entry) -> Option<(ContentId, u64)> {
+    match entry.kind {
+        EntryKind::File { size, content, .. } => Some((content, size)),
+        _ => None,
+    }
 }
 
 fn group(tree: &Tree, content: ContentId, size: u64, copies: Vec<Copy>) -> DuplicateGroup {

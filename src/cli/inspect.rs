@@ -18,7 +18,10 @@ pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Ver
         let scanned = scanner.scan(&refs)?.pop().context("no image")?;
         let base = Finder { scanner, catalog: &catalog, ask: false }.base_of(&scanned, None)?;
         let map = report.has_pictures().then(|| area(&scanned.tree));
-        Ok(InspectDocument { map, ..document::inspect(scanned.subject(), &base, report.top()) })
+        let document = InspectDocument { map, ..document::inspect(scanned.subject(), &base, report.top()) };
+        // Nothing else comes: to free its many pieces one by one would take as long as to read them.
+        std::mem::forget(scanned);
+        Ok(document)
     })?;
     emit_report(&document, &args.report, global)?;
     Ok(Verdict::Done)

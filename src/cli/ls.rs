@@ -22,7 +22,7 @@ pub(super) fn run(args: &LsArgs, global: &GlobalArgs) -> anyhow::Result<Verdict>
         let image = &scanned.image;
         let start = find(tree, &LayerPath::clean(args.path.as_bytes()));
         let (path, node) = start.with_context(|| image.manifest.reference.clone())?;
-        let items = tree.walk_from(path, node).filter(|item| filter.wants(&item.path));
+        let items = tree.walk_from(path, node).filter(|item| filter.wants(&item.path()));
         let entries = items.map(|item| document::entry(tree, &item));
         emit(args.output.output.as_deref(), |to| report::write_listing(image.into(), entries, args.format.into(), to))?;
     }

@@ -24,6 +24,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::report::escape::escape;
 use args::{Args, Command, GlobalArgs};
@@ -86,13 +90,13 @@ fn message(error: &anyhow::Error) -> String {
 /// Warnings go to standard error; `-v` and `-vv` add what happens, `-q` leaves only errors.
 fn log_to_stderr(global: &GlobalArgs) {
     let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (_, 0) => "warn",
-        (_, 1) => "info",
-        (_, _) => "debug",
+        (true, _) => LevelFilter::ERROR,
+        (_, 0) => LevelFilter::WARN,
+        (_, 1) => LevelFilter::INFO,
+        (_, _) => LevelFilter::DEBUG,
     };
-    let filter = tracing_subscriber::EnvFilter::new(format!("off,layerscope={level}"));
     let color = settings::use_color(global.color, &std::io::stderr());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color);
-    log.without_time().with_target(false).try_init().ok();
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color);
+    let own = Targets::new().with_target("layerscope", level);
+    tracing_subscriber::registry().with(log.without_time().with_target(false).with_filter(own)).try_init().ok();
 }

@@ -128,6 +128,11 @@ impl ImageRef {
     }
 }
 
+/// A name in a registry, with all that was left out of it; `None` for what is none.
+pub fn registry_name(text: &str) -> Option<Reference> {
+    plain(text).or_else(|| text.parse().ok())
+}
+
 /// An ordinary name (`python:3.7`, `host:5000/a/b`): read without the grammar of all names there are, whose regular
 /// expression takes longer to build than an image takes to come out of the cache. What is not ordinary is left to that.
 fn plain(name: &str) -> Option<Reference> {

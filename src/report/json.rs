@@ -28,6 +28,9 @@ struct Escaping<'w>(&'w mut dyn Write);
 
 impl Write for Escaping<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+            return self.0.write_all(bytes).map(|()| bytes.len());
+        }
         let text = std::str::from_utf8(bytes).unwrap_or_default();
         let mut written = 0;
         for (at, c) in text.char_indices().filter(|(_, c)| is_invisible(*c)) {

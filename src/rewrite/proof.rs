@@ -106,8 +106,8 @@ impl Comparison<'_> {
     fn missing(&mut self, path: LayerPath, id: NodeId) {
         let wanted = self.wanted;
         for item in wanted.walk_from(path, id) {
-            if !self.is_dropped(&item.path, item.node) {
-                self.proof.differs(&item.path, "it is missing");
+            if !self.is_dropped(&item.path(), item.node) {
+                self.proof.differs(&item.path(), "it is missing");
             }
         }
     }

@@ -124,10 +124,10 @@ impl<'a> Work<'_, 'a> {
     fn changed(&self) -> Vec<LayerPath> {
         let own = self.image.tree.walk().filter(|item| item.node.layer as usize >= self.onto.old_layers);
         let changed = own.filter(|item| {
-            let old = self.below.get(&item.path).map(|id| self.below.node(id));
+            let old = self.below.get(&item.path()).map(|id| self.below.node(id));
             old.is_some_and(|old| !is_same(self.below, old, &self.image.tree, item.node))
         });
-        changed.map(|item| item.path).collect()
+        changed.map(|item| item.path()).collect()
     }
 
     /// Why the application's version can't stand over the new base's; nothing where it can.

@@ -1,13 +1,13 @@
 //! Names that images have in layouts and archives, and which of them a person means.
 
-use oci_spec::distribution::Reference;
+use crate::model::registry_name;
 
 /// So many names are told in an error message.
 const SHOWN: usize = 20;
 
 /// Whether two names mean the same image once Docker Hub, `library/` and `latest` are filled in.
 pub(super) fn is_same(a: &str, b: &str) -> bool {
-    let full = |name: &str| name.parse::<Reference>().ok().map(|reference| reference.whole());
+    let full = |name: &str| registry_name(name).map(|reference| reference.whole());
     a == b || full(a).is_some_and(|a| full(b) == Some(a))
 }
 

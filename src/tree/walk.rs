@@ -1,23 +1,39 @@
 //! Walking the merged tree.
 
+use std::rc::Rc;
+
 use super::{Node, NodeId, Tree};
 use crate::model::LayerPath;
 
 /// One name of the merged tree, on a walk.
 #[derive(Clone, Debug)]
 pub struct Item<'t> {
-    /// Its path.
-    pub path: LayerPath,
+    /// The folder that it is in, or where the walk begins.
+    folder: Rc<LayerPath>,
+    /// Its name in there; empty where the walk begins.
+    name: &'t [u8],
     /// Where it is.
     pub id: NodeId,
     /// What is there.
     pub node: &'t Node,
 }
 
+impl Item<'_> {
+    /// The last name of its path.
+    pub fn name(&self) -> &[u8] {
+        if self.name.is_empty() { self.folder.file_name() } else { self.name }
+    }
+
+    /// Its path, put together: most names on a walk are passed over.
+    pub fn path(&self) -> LayerPath {
+        if self.name.is_empty() { (*self.folder).clone() } else { self.folder.join(self.name) }
+    }
+}
+
 /// A walk in path order, component by component: a folder, then what is in it.
 pub struct Walk<'t> {
     tree: &'t Tree,
-    stack: Vec<(LayerPath, NodeId)>,
+    stack: Vec<(Rc<LayerPath>, &'t [u8], NodeId)>,
 }
 
 impl Tree {
@@ -28,7 +44,7 @@ impl Tree {
 
     /// Every name at and below a node, whose path is `path`.
     pub fn walk_from(&self, path: LayerPath, id: NodeId) -> Walk<'_> {
-        Walk { tree: self, stack: vec![(path, id)] }
+        Walk { tree: self, stack: vec![(Rc::new(path), b"", id)] }
     }
 
     /// The node at a path, no symbolic link followed.
@@ -41,9 +57,12 @@ impl<'t> Iterator for Walk<'t> {
     type Item = Item<'t>;
 
     fn next(&mut self) -> Option<Item<'t>> {
-        let (path, id) = self.stack.pop()?;
-        let node = self.tree.node(id);
-        self.stack.extend(node.children().rev().map(|(name, child)| (path.join(name), child)));
-        Some(Item { path, id, node })
+        let (folder, name, id) = self.stack.pop()?;
+        let item = Item { folder, name, id, node: self.tree.node(id) };
+        if !item.node.children.is_empty() {
+            let path = Rc::new(item.path());
+            self.stack.extend(item.node.children().rev().map(|(name, child)| (Rc::clone(&path), name, child)));
+        }
+        Some(item)
     }
 }

@@ -12,11 +12,11 @@ use crate::tree::{Node, Tree};
 pub fn compiled(tree: &Tree, base_layers: usize) -> Vec<String> {
     let native = native(tree);
     let mut found = BTreeSet::new();
-    let own = tree.walk().filter(|item| item.node.layer as usize >= base_layers && !of_distribution(&item.path));
+    let own = tree.walk().filter(|item| item.node.layer as usize >= base_layers && !of_distribution(&item.path()));
     for item in own {
-        let record = item.path.parent();
+        let record = item.path().parent();
         let (Some(name), Some(text)) = (name(&record), text(tree, item.node)) else { continue };
-        let compiled = match item.path.file_name() {
+        let compiled = match item.name() {
             b"WHEEL" => text.lines().any(is_local_tag),
             b"top_level.txt" => text.lines().any(|top| native.contains(&record.parent().join(top.trim().as_bytes()))),
             _ => false,
@@ -56,9 +56,9 @@ fn is_local_tag(line: &str) -> bool {
 fn native(tree: &Tree) -> BTreeSet<LayerPath> {
     let modules = tree.walk().filter(|item| {
         let elf = tree.data(item.node).and_then(|id| tree.layers()[id.layer as usize].loadable(id.row));
-        item.path.file_name().ends_with(b".so") && matches!(elf, Some(Loadable::Elf(_)))
+        item.name().ends_with(b".so") && matches!(elf, Some(Loadable::Elf(_)))
     });
-    modules.filter_map(|item| top_level(&item.path)).collect()
+    modules.filter_map(|item| top_level(&item.path())).collect()
 }
 
 fn top_level(module: &LayerPath) -> Option<LayerPath> {

@@ -39,11 +39,13 @@ pub(super) struct Pythons<'w> {
 
 impl<'w> Pythons<'w> {
     pub(super) fn of(world: World<'w>) -> Self {
-        let named = world.tree.walk().filter(|item| {
-            !item.node.is_dir() && item.path.parent().file_name() == b"bin" && is_python(item.path.file_name())
-        });
+        let named = world
+            .tree
+            .walk()
+            .filter(|item| !item.node.is_dir() && is_python(item.name()) && item.path().parent().file_name() == b"bin");
         let mut seen = BTreeSet::new();
-        let programs = named.filter_map(|item| world.file(&item.path)).filter(|found| seen.insert(found.path.clone()));
+        let programs =
+            named.filter_map(|item| world.file(&item.path())).filter(|found| seen.insert(found.path.clone()));
         let programs: Vec<Found<'w>> = programs.collect();
         let all = programs.into_iter().filter_map(|program| Interpreter::of(&world, program)).collect();
         let path = world.env("PYTHONPATH").unwrap_or_default().split(':').filter(|path| !path.is_empty());

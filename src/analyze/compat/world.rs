@@ -99,7 +99,7 @@ impl<'w> World<'w> {
     pub(super) fn own_files(&self) -> impl Iterator<Item = Found<'w>> {
         let world = *self;
         let own = world.tree.walk().filter(move |item| !item.node.is_dir() && world.is_own(item.node));
-        own.filter_map(move |item| world.regular(item.path, item.node))
+        own.filter_map(move |item| world.regular(item.path(), item.node))
     }
 
     /// A variable of the environment.

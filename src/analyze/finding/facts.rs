@@ -30,7 +30,7 @@ impl<'i> Facts<'i> {
             let (inode, id) = item.node.inode().zip(tree.data(item.node))?;
             let entry = tree.entry(id);
             let meta = tree.meta(item.node)?;
-            (entry.is_file() && seen.insert(inode)).then_some(VisibleFile { path: item.path, id, entry, meta })
+            (entry.is_file() && seen.insert(inode)).then_some(VisibleFile { path: item.path(), id, entry, meta })
         });
         Self { subject, waste: waste(tree), files: files.collect() }
     }

@@ -1,7 +1,5 @@
 //! Folders that have no place in an image: package managers' lists and caches, version control.
 
-use std::collections::HashMap;
-
 use super::Found;
 use super::facts::{Facts, Group, Groups};
 use crate::model::LayerPath;
@@ -110,12 +108,15 @@ pub(super) fn version_control(facts: &Facts<'_>) -> Vec<Found> {
 /// Files with bytes in them, by the layer that holds them and what they are. Visible ones, and those that a later
 /// layer wrote anew, as apt does with its cache; deleted ones are another rule's.
 fn find(facts: &Facts<'_>, places: &'static [Place]) -> Vec<Found> {
-    let mut known: HashMap<LayerPath, Option<(usize, LayerPath)>> = HashMap::new();
+    // Files of one folder follow each other.
+    let mut last: (&[u8], Option<(usize, LayerPath)>) = (b"", place_of(&LayerPath::root(), places));
     let mut groups: Groups<(u32, usize)> = Groups::new();
     let files = facts.subject.tree.files().filter(|(_, entry, _)| entry.file_bytes() > 0);
     for (id, entry, _) in files.filter(|(.., outcome)| matches!(outcome.fate, Fate::Visible | Fate::ContentReplaced)) {
-        let place = known.entry(entry.path.parent()).or_insert_with_key(|folder| place_of(folder, places));
-        if let Some((kind, top)) = place {
+        if last.0 != entry.path.parent_bytes() {
+            last = (entry.path.parent_bytes(), place_of(&entry.path.parent(), places));
+        }
+        if let Some((kind, top)) = &last.1 {
             groups.entry((id.layer, *kind)).or_default().add(top, entry.file_bytes());
         }
     }

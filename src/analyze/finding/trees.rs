@@ -34,7 +34,8 @@ pub(super) fn identical(facts: &Facts<'_>) -> Vec<Found> {
     groups.retain(|_, copies| copies.len() > 1);
     let inner = inside_of(tree, &dirs, &groups);
     let outermost = groups.values().map(|copies| outermost(copies, &dirs, &inner));
-    let repeated = outermost.filter(|copies| copies.len() > 1 && !copies.iter().all(|dir| is_distribution(&dir.path)));
+    let repeated =
+        outermost.filter(|copies| copies.len() > 1 && !copies.iter().all(|dir| is_distribution(&dir.path())));
     repeated.map(|copies| found(facts, &copies, contents[&copies[0].id])).collect()
 }
 
@@ -101,14 +102,14 @@ fn outermost<'d, 't>(copies: &[usize], dirs: &'d [Item<'t>], inner: &HashSet<Nod
     if !outside.is_empty() {
         outside.extend(inside.first());
     }
-    outside.sort_by(|a, b| a.path.cmp(&b.path));
+    outside.sort_by_cached_key(|dir| dir.path());
     outside
 }
 
 fn found(facts: &Facts<'_>, copies: &[&Item<'_>], content: Content) -> Found {
     let further = copies.len() as u64 - 1;
     let layer = copies.iter().map(|dir| dir.node.layer).max();
-    let paths: Vec<String> = copies.iter().take(3).map(|dir| dir.path.display()).collect();
+    let paths: Vec<String> = copies.iter().take(3).map(|dir| dir.path().display()).collect();
     let more = if copies.len() > 3 { format!(" and {} more", copies.len() - 3) } else { String::new() };
     let layers: HashSet<u32> = copies.iter().map(|dir| dir.node.layer).collect();
     let spread = if layers.len() == 1 { "in one layer" } else { "in several layers" };
@@ -119,7 +120,7 @@ fn found(facts: &Facts<'_>, copies: &[&Item<'_>], content: Content) -> Found {
             copies.len(),
             paths.join(", ")
         ),
-        path: copies.last().map(|dir| dir.path.clone()).or_else(|| Some(LayerPath::root())),
+        path: copies.last().map(|dir| dir.path()).or_else(|| Some(LayerPath::root())),
         layer,
         files: content.files * further,
         bytes: content.bytes * further,

@@ -196,8 +196,8 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
     let below = |index: u64| base.layers.map(|layers| index < layers as u64);
     // Each looks at every file: side by side.
     let tree = subject.tree;
-    let ((dive, found), (waste, duplicates)) =
-        together(|| (analyze::dive(tree), findings(subject)), || (waste(tree, top), duplicates(tree, top)));
+    let ((dive, duplicates), (waste, found)) =
+        together(|| (analyze::dive(tree), duplicates(tree, top)), || (waste(tree, top), findings(subject)));
     InspectDocument {
         schema: "layerscope.inspect/1".into(),
         image: subject.image.into(),
