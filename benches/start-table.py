@@ -7,12 +7,14 @@ import statistics
 import sys
 
 errors, pairs, right, undecided = [], 0, 0, 0
+together = {}
 print("| engine, link | image | predicted, s | measured, s (least to most) | runs that count | error |")
 print("|---|---|---:|---:|---:|---:|")
 for name in sys.argv[1:]:
     document = json.load(open(name))
     link, engine = document["profile"], document["engine"]
     link = f"{link['bandwidth'] / 1e6:g} Mbit/s, {link['rtt'] * 1e3:g} ms"
+    together.setdefault((engine, link), []).extend(document["images"])
     for image in document["images"]:
         measured, predicted = image["measured"], image["predicted"]["total"]
         low, middle, high = (measured[which]["total"] for which in ("least", "median", "most"))
@@ -24,7 +26,8 @@ for name in sys.argv[1:]:
             f"| {engine}, {link} | {image} | {predicted:.1f} | {middle:.1f} ({low:.1f} to {high:.1f}) "
             f"| {kept} of {len(measured['runs'])} | {error:+.0%} |"
         )
-    for a, b in itertools.combinations(document["images"], 2):
+for images in together.values():
+    for a, b in itertools.combinations(images, 2):
         foretold = a["predicted"]["total"] - b["predicted"]["total"]
         happened = a["measured"]["median"]["total"] - b["measured"]["median"]["total"]
         # The same that `start` calls no measurable difference.
