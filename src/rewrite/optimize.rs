@@ -26,7 +26,10 @@ const DOCS: [&str; 5] =
 const PACKAGES: [&str; 7] =
     ["site-packages", "dist-packages", "node_modules", "gems", "bower_components", ".m2", ".cargo"];
 /// … and those that they share with nobody, as far as the application is not started in one.
-const SYSTEM: [&str; 11] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "var", "opt", "root"];
+const SYSTEM: [&str; 18] = [
+    "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "var", "opt", "root", "boot", "dev", "proc", "sys",
+    "run", "media", "mnt",
+];
 
 /// Whether a path is likely to have been installed by a package manager; `folder` is the one that the application starts in.
 fn is_installed(path: &LayerPath, folder: &LayerPath) -> bool {
