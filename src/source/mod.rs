@@ -17,6 +17,7 @@ mod spool;
 mod stored;
 
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 use oci_spec::distribution::Reference;
@@ -50,6 +51,12 @@ pub trait Source: Send + Sync {
 
     /// The images that the name stands for, one for each platform; `None` where it stands for one image alone.
     fn index(&self) -> Result<Option<ImageIndex>, SourceError> {
+        Ok(None)
+    }
+
+    /// A part of such a blob, as long as `range`, neither verified. `None` where the source gives blobs whole only: a
+    /// registry without ranges, an archive that keeps its layers in another form.
+    fn part(&self, _: &Descriptor, _: Range<u64>) -> Result<Option<Vec<u8>>, SourceError> {
         Ok(None)
     }
 

@@ -1,6 +1,7 @@
 //! OCI image layouts (image-spec image-layout.md), in a folder or in a tar.
 
 use std::io::Read;
+use std::ops::Range;
 
 use serde::Deserialize;
 
@@ -187,6 +188,16 @@ impl Source for OciLayout {
 
     fn index(&self) -> Result<Option<ImageIndex>, SourceError> {
         index(self, &self.reference)
+    }
+
+    fn part(&self, layer: &Descriptor, range: Range<u64>) -> Result<Option<Vec<u8>>, SourceError> {
+        let blob = self.layout.blob(&layer.digest).map_err(LayoutError::from)?;
+        // A blob that is cut short has no such part: whoever reads it whole says so.
+        if blob.len() < range.end {
+            return Ok(None);
+        }
+        let size = range.end.saturating_sub(range.start);
+        Ok(Some(blob.slice(range.start, range.end).read_whole(size).map_err(LayoutError::from)?))
     }
 
     fn statements(&self, manifest: &Manifest) -> Result<Vec<Vec<u8>>, SourceError> {

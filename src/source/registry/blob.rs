@@ -220,7 +220,7 @@ impl Download {
 }
 
 /// The first byte of a 206, if its `Content-Range` fits a blob of this size (RFC 9110, 14.4).
-fn range_start(response: &Response, size: u64) -> Option<u64> {
+pub(super) fn range_start(response: &Response, size: u64) -> Option<u64> {
     let header = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
     let (range, total) = header.strip_prefix("bytes ")?.split_once('/')?;
     let fits = total == "*" || total.parse() == Ok(size);

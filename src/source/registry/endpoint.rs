@@ -103,6 +103,12 @@ impl Endpoint {
         self.patience.retry(|| self.blob(digest, what, 0)).await
     }
 
+    /// A part of a blob, from its first byte to its last, asked for once. The answer's status is 200 or 206.
+    pub(super) async fn part(&self, digest: &str, what: &str, from: u64, to: u64) -> Result<Response, RegistryError> {
+        let request = Request { what, from, to: Some(to), ..Request::default() };
+        self.get(&self.path(&format!("blobs/{digest}")), request).await
+    }
+
     /// `/v2/REPOSITORY/…`.
     pub(super) fn path(&self, rest: &str) -> String {
         format!("/v2/{}/{rest}", self.location.repository)

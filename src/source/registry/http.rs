@@ -34,6 +34,8 @@ pub(super) struct Request<'a> {
     pub(super) accept: Option<&'static str>,
     /// First byte wanted.
     pub(super) from: u64,
+    /// Last byte wanted, where it is not the last that there is.
+    pub(super) to: Option<u64>,
     /// Body of a POST.
     pub(super) form: Option<&'a str>,
     /// Whether the host of the first URL need not prove who it is.
@@ -111,8 +113,9 @@ impl Http {
         if let Some(accept) = request.accept {
             builder = builder.header(ACCEPT, accept);
         }
-        if request.from > 0 {
-            builder = builder.header(RANGE, format!("bytes={}-", request.from));
+        if request.from > 0 || request.to.is_some() {
+            let to = request.to.map_or_else(String::new, |to| to.to_string());
+            builder = builder.header(RANGE, format!("bytes={}-{to}", request.from));
         }
         if let Some(secret) = authorization {
             builder = builder.header(AUTHORIZATION, secret.clone());

@@ -19,14 +19,16 @@ mod environment;
 mod error;
 mod helper;
 mod http;
+mod part;
 mod push;
 mod response;
 mod retry;
 mod tags;
 
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use oci_spec::distribution::Reference;
 
@@ -62,6 +64,8 @@ struct Inner {
     endpoints: Vec<Endpoint>,
     /// The one that gave something before.
     chosen: AtomicUsize,
+    /// Whether parts of blobs were asked for, and whole ones came.
+    whole_only: AtomicBool,
 }
 
 impl RegistrySource {
@@ -73,7 +77,8 @@ impl RegistrySource {
         let endpoints =
             places.map(|place| Endpoint::new(place, http.clone(), options.credentials.clone(), environment));
         let endpoints = endpoints.collect::<Result<_, _>>()?;
-        let inner = Inner { reference: reference.clone(), http, endpoints, chosen: AtomicUsize::new(0) };
+        let (chosen, whole_only) = Default::default();
+        let inner = Inner { reference: reference.clone(), http, endpoints, chosen, whole_only };
         Ok(Self { inner: Arc::new(inner), runtime: Arc::new(Runtime::new()?) })
     }
 
@@ -103,6 +108,10 @@ impl Source for RegistrySource {
 
     fn index(&self) -> Result<Option<ImageIndex>, SourceError> {
         resolve::index(self, &self.inner.reference.whole())
+    }
+
+    fn part(&self, layer: &Descriptor, range: Range<u64>) -> Result<Option<Vec<u8>>, SourceError> {
+        Ok(self.runtime.block_on(part::part(&self.inner, layer, range))?)
     }
 
     fn statements(&self, manifest: &Manifest) -> Result<Vec<Vec<u8>>, SourceError> {

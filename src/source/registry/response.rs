@@ -27,7 +27,13 @@ pub(super) async fn body(
     })
 }
 
-async fn collect(mut response: Response, what: &str, host: &str, limit: u64) -> Result<Vec<u8>, RegistryError> {
+/// The same, as long as something comes.
+pub(super) async fn collect(
+    mut response: Response,
+    what: &str,
+    host: &str,
+    limit: u64,
+) -> Result<Vec<u8>, RegistryError> {
     let too_large = || RegistryError::TooLarge { what: what.into(), host: host.into(), limit };
     if response.content_length().is_some_and(|length| length > limit) {
         return Err(too_large());
