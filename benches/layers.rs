@@ -88,7 +88,8 @@ fn layer(entries: Vec<Entry>) -> Arc<LayerIndex> {
 /// The image on which dive gives no answer within a minute: 60,000 files, then 38 layers of 1,000 whiteouts.
 fn tables_to_tree(c: &mut Criterion) {
     let file = |n: usize| {
-        let kind = EntryKind::File { size: 1, apparent_size: 1, content: ContentId([n as u8; 32]), sha256: None };
+        let kind =
+            EntryKind::File { size: 1, apparent_size: 1, content: ContentId::Blake3([n as u8; 32]), sha256: None };
         entry(format!("d{}/e{}/f{n}", n % 60, n % 7), kind)
     };
     let whiteout = |n: usize| entry(format!("d{}/e{}/f{n}", n % 60, n % 7), EntryKind::Whiteout);

@@ -104,12 +104,12 @@ fn entry(line: &str) -> Entry {
     let kind = match words[0] {
         "dir" => EntryKind::Dir,
         "file" => {
-            let content = ContentId(*blake3::hash(format!("{} {}", words[2], words[3]).as_bytes()).as_bytes());
+            let content = ContentId::Blake3(*blake3::hash(format!("{} {}", words[2], words[3]).as_bytes()).as_bytes());
             let apparent_size = number("apparent").map_or_else(size, |size| size as u64);
             EntryKind::File { size: size(), apparent_size, content, sha256: None }
         }
         "text" | "script" | "elf" | "unread" | "source" => {
-            let content = ContentId(*blake3::hash(line.as_bytes()).as_bytes());
+            let content = ContentId::Blake3(*blake3::hash(line.as_bytes()).as_bytes());
             EntryKind::File { size: line.len() as u64, apparent_size: line.len() as u64, content, sha256: None }
         }
         "link" => EntryKind::Symlink { target: words[2].as_bytes().into() },

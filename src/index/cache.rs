@@ -1,7 +1,8 @@
 //! Tables of layers that were verified once, and the documents of images, on disk.
 //!
 //! A layer is found by the digest of its blob, which says all of its bytes; what is kept was computed from bytes that
-//! had that digest. The version of the form is in the folder's name: another version never reads it.
+//! had that digest. What a table of contents tells of a layer is kept apart, under the digests of both, and is never
+//! given to who asks for a layer that was verified. The version of the form is in the folder's name: another version never reads it.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -12,10 +13,11 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::LayerIndex;
+use super::toc::{Needs, TocIndex};
 use crate::model::{Digest, Manifest, Platform};
 
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
-const VERSION: &str = "v8";
+const VERSION: &str = "v9";
 
 /// Documents of images that are looked through for one that is under another.
 const MOST_KNOWN: usize = 10_000;
@@ -56,6 +58,13 @@ struct Checked<T> {
     index: T,
 }
 
+#[derive(Serialize, Deserialize)]
+struct Told<T> {
+    toc: Digest,
+    needs: Needs,
+    index: T,
+}
+
 impl Cache {
     /// A cache below a folder; both are made when something is kept.
     pub fn new(dir: &Path) -> Self {
@@ -83,6 +92,25 @@ impl Cache {
         let path = self.layer_path(&index.digest);
         let bytes =
             postcard::to_stdvec(&Checked { sha256, index }).map_err(|error| failed(&path, io::Error::other(error)))?;
+        write_checked(&path, &bytes).map_err(|source| failed(&path, source))
+    }
+
+    /// What the table of contents with this digest tells of a layer, if it is there whole and tells what is needed.
+    pub fn toc(&self, blob: &Digest, toc: &Digest, needs: Needs) -> Option<TocIndex> {
+        let path = self.toc_path(blob, toc);
+        let found: Told<TocIndex> = postcard::from_bytes(&read_checked(&path)?).ok()?;
+        let usable = (found.index.index.digest, found.toc) == (*blob, *toc) && found.needs >= needs;
+        usable.then(|| {
+            touch(&path);
+            found.index
+        })
+    }
+
+    /// Keeps what a table of contents tells of a layer.
+    pub fn put_toc(&self, toc: &Digest, needs: Needs, index: &TocIndex) -> Result<(), CacheError> {
+        let path = self.toc_path(&index.index.digest, toc);
+        let told = Told { toc: *toc, needs, index };
+        let bytes = postcard::to_stdvec(&told).map_err(|error| failed(&path, io::Error::other(error)))?;
         write_checked(&path, &bytes).map_err(|source| failed(&path, source))
     }
 
@@ -158,6 +186,11 @@ impl Cache {
 
     fn layer_path(&self, blob: &Digest) -> PathBuf {
         self.folder(Kind::Layer).join(format!("{}-{}", blob.algorithm(), blob.hex()))
+    }
+
+    fn toc_path(&self, blob: &Digest, toc: &Digest) -> PathBuf {
+        let name = blake3::hash(format!("{blob} {toc}").as_bytes());
+        self.folder(Kind::Layer).join(format!("toc-{}", name.to_hex()))
     }
 
     fn manifest_path(&self, reference: &str, platform: &Platform) -> PathBuf {

@@ -57,6 +57,17 @@ pub(super) enum Capture {
     },
 }
 
+/// What a file's contents may tell, to who asks for packages and system files alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tells {
+    /// Nothing.
+    Nothing,
+    /// What the system is, or what packages it has.
+    System,
+    /// If it is a program, what it was built of.
+    Program,
+}
+
 /// What was kept.
 #[derive(Default)]
 pub(super) struct Kept {
@@ -90,6 +101,21 @@ impl Capture {
     /// For a file with more holes than are read.
     pub(super) fn too_sparse() -> Self {
         Self::TooSparse
+    }
+
+    /// What is to be expected of its contents. Lists of packages' files, libraries and scripts are for who asks whether
+    /// programs run.
+    pub(super) fn tells(&self) -> Tells {
+        match self {
+            Self::System(_) | Self::Database(..) | Self::TooLarge(_) => Tells::System,
+            Self::Unknown(Unknown { program: true, size, .. }) if *size > 0 => Tells::Program,
+            _ => Tells::Nothing,
+        }
+    }
+
+    /// Whether its contents are read at all.
+    pub(super) fn reads(&self) -> bool {
+        !matches!(self, Self::Nothing | Self::TooLarge(_) | Self::TooSparse)
     }
 
     /// The next bytes of the file; not more come than the size that was given.

@@ -6,6 +6,7 @@ mod copy;
 mod room;
 mod rows;
 pub mod tar;
+pub mod toc;
 
 use std::io::Read;
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blob::{self, BlobError, Claims, Pool, Verify};
 use crate::elf::Loadable;
-use crate::model::{DiffId, Digest, Entry};
+use crate::model::{ContentId, DiffId, Digest, Entry, EntryKind};
 use crate::pkgdb::{Import, Package};
 
 use rows::RowBuilder;
@@ -69,6 +70,16 @@ pub enum Note {
         /// What is wrong.
         reason: String,
     },
+    /// The layer was indexed from its table of contents, and programs in it were not read: what they were built of is
+    /// not told.
+    ProgramsUnread {
+        /// How many.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// Its table of contents does not tell how long the layer's tar is: the length is an estimate.
+    TarLengthEstimated,
     /// The tar goes on after its end marker with bytes other than zero.
     BytesAfterEnd {
         /// How many bytes follow the marker.
@@ -80,6 +91,15 @@ impl LayerIndex {
     /// Uncompressed data of its regular files.
     pub fn file_bytes(&self) -> u64 {
         self.entries.iter().map(Entry::file_bytes).sum()
+    }
+
+    /// Tells its files' contents apart by their SHA-256, where that was computed, and no more by what was quicker.
+    pub fn tell_by_sha256(&mut self) {
+        for entry in &mut self.entries {
+            if let EntryKind::File { content, sha256: Some(Digest::Sha256(hash)), .. } = &mut entry.kind {
+                *content = ContentId::Sha256(*hash);
+            }
+        }
     }
 
     /// The content of a row, if it is of a kind that is captured.
@@ -114,6 +134,14 @@ pub enum IndexError {
         digest: Digest,
         /// What is wrong.
         source: TarError,
+    },
+    /// One of its files, fetched alone.
+    #[error("layer {digest}: {source}")]
+    Toc {
+        /// The layer.
+        digest: Digest,
+        /// What is wrong.
+        source: toc::TocError,
     },
     /// A file's contents could not be kept for a while.
     #[error("cannot write a temporary file: {source}; set TMPDIR to a folder with room")]

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::capture::Capture;
+use super::capture::{Capture, Kept};
 use super::room::Room;
 use super::tar::{Header, TarError, TarReader, Visitor};
 use super::{FileSink, LayerIndex, Note};
@@ -48,23 +48,7 @@ impl RowBuilder {
             Some(error) => return Err(error),
             None => self.reader.finish()?,
         };
-        let Rows { entries, captured, packages, loadables, imports, mut notes, .. } = self.rows;
-        if after_end > 0 {
-            notes.push(Note::BytesAfterEnd { bytes: after_end });
-        }
-        let Facts { digest, stored_bytes, diff_id, tar_bytes } = *facts;
-        Ok(LayerIndex {
-            digest,
-            stored_bytes,
-            diff_id,
-            tar_bytes,
-            entries,
-            captured,
-            packages,
-            loadables,
-            imports,
-            notes,
-        })
+        Ok(self.rows.finish(facts, after_end))
     }
 }
 
@@ -77,9 +61,11 @@ impl Stage for RowBuilder {
     }
 }
 
+/// The rows of a layer, as far as they have come.
 #[derive(Default)]
-struct Rows {
-    sha256: bool,
+pub(super) struct Rows {
+    /// Whether each file's SHA-256 is wanted.
+    pub(super) sha256: bool,
     entries: Vec<Entry>,
     captured: Vec<(u32, Vec<u8>)>,
     captured_bytes: u64,
@@ -154,12 +140,43 @@ impl Visitor for Rows {
         }
         let mut entry = file.entry;
         if let EntryKind::File { content, sha256, .. } = &mut entry.kind {
-            *content = ContentId(file.content.finalize().into());
+            *content = ContentId::Blake3(file.content.finalize().into());
             *sha256 = file.sha256.map(|hasher| Digest::Sha256(hasher.finalize().into()));
         }
         entry.download_bytes = self.progress.stored_at(offset).saturating_sub(file.began);
         self.entries.push(entry);
-        let kept = file.capture.finish();
+        self.keep_all(row, file.capture.finish());
+        if let Some(imports) = file.imports.and_then(ImportScanner::finish) {
+            self.keep_imports(row, imports);
+        }
+    }
+}
+
+impl Rows {
+    /// The row that comes next.
+    pub(super) fn next(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
+    /// One of those that have come.
+    pub(super) fn row(&self, row: u32) -> Option<&Entry> {
+        self.entries.get(row as usize)
+    }
+
+    /// The file that has begun is complete, and what is in it is told and not read: its SHA-256, and bytes of the blob.
+    /// Gives what would read it. `None` where no file has begun.
+    pub(super) fn end_told(&mut self, digest: [u8; 32], stored: u64) -> Option<Capture> {
+        let OpenFile { mut entry, capture, .. } = self.file.take()?;
+        if let EntryKind::File { content, sha256, .. } = &mut entry.kind {
+            (*content, *sha256) = (ContentId::Sha256(digest), Some(Digest::Sha256(digest)));
+        }
+        entry.download_bytes = stored;
+        self.entries.push(entry);
+        Some(capture)
+    }
+
+    /// Keeps what was found in a file.
+    pub(super) fn keep_all(&mut self, row: u32, kept: Kept) {
         if let Some(bytes) = kept.content {
             self.keep(row, bytes);
         }
@@ -171,13 +188,23 @@ impl Visitor for Rows {
         if let Some(loadable) = kept.loadable {
             self.keep_loadable(row, loadable);
         }
-        if let Some(imports) = file.imports.and_then(ImportScanner::finish) {
-            self.keep_imports(row, imports);
-        }
     }
-}
 
-impl Rows {
+    /// Adds an oddity.
+    pub(super) fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    /// All of it. `after_end` are bytes after the tar's end.
+    pub(super) fn finish(self, facts: &Facts, after_end: u64) -> LayerIndex {
+        let Self { entries, captured, packages, loadables, imports, mut notes, .. } = self;
+        if after_end > 0 {
+            notes.push(Note::BytesAfterEnd { bytes: after_end });
+        }
+        let Facts { digest, stored_bytes, diff_id, tar_bytes } = *facts;
+        LayerIndex { digest, stored_bytes, diff_id, tar_bytes, entries, captured, packages, loadables, imports, notes }
+    }
+
     /// Names are as long as a file says, and there may be a million files: together they have a bound.
     fn keep_packages(&mut self, row: u32, packages: Vec<Package>) {
         let size = |package: &Package| size_of::<Package>() + package.name.len() + package.version.len();
@@ -271,7 +298,7 @@ impl Rows {
         if expand {
             self.holes += holes;
         }
-        let kind = EntryKind::File { size, apparent_size, content: ContentId([0; 32]), sha256: None };
+        let kind = EntryKind::File { size, apparent_size, content: ContentId::Blake3([0; 32]), sha256: None };
         self.file = Some(OpenFile {
             imports: if expand { ImportScanner::of(&path, header.mode) } else { None },
             capture: if expand { Capture::of(&path, apparent_size, header.mode) } else { Capture::too_sparse() },

@@ -115,13 +115,35 @@ impl fmt::Debug for DiffId {
     }
 }
 
-/// What tells two files' contents apart: their BLAKE3 hash, which costs a fifth of a SHA-256.
+/// What tells two files' contents apart.
+///
+/// Usually their BLAKE3 hash, which costs a fifth of a SHA-256. Tables of contents (eStargz, zstd:chunked) tell the
+/// SHA-256 alone, and no hash can be made of another one: so where a layer of a scan has such a table, every layer of
+/// that scan is hashed by SHA-256, whether its table could be used or not. Hashes of two kinds are never equal: what is
+/// compared has to be of one kind.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ContentId(pub [u8; 32]);
+pub enum ContentId {
+    /// BLAKE3.
+    Blake3([u8; 32]),
+    /// SHA-256.
+    Sha256([u8; 32]),
+}
+
+impl ContentId {
+    /// The hash alone.
+    pub fn bytes(&self) -> &[u8; 32] {
+        match self {
+            Self::Blake3(hash) | Self::Sha256(hash) => hash,
+        }
+    }
+}
 
 impl fmt::Display for ContentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "blake3:{}", to_hex(&self.0))
+        match self {
+            Self::Blake3(hash) => write!(f, "blake3:{}", to_hex(hash)),
+            Self::Sha256(hash) => write!(f, "sha256:{}", to_hex(hash)),
+        }
     }
 }
 

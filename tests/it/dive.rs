@@ -96,7 +96,7 @@ fn header(entry: &Entry) -> (Header, Vec<u8>) {
     let path = entry.path.as_bytes();
     let no_data = |header| (header, Vec::new());
     match &entry.kind {
-        EntryKind::File { size, content, .. } => (Header::file(path), vec![content.0[0]; *size as usize]),
+        EntryKind::File { size, content, .. } => (Header::file(path), vec![content.bytes()[0]; *size as usize]),
         EntryKind::Symlink { target } => no_data(Header::symlink(path, target)),
         EntryKind::HardLink { target } => no_data(Header::hard(path, target.as_bytes())),
         EntryKind::Whiteout => {

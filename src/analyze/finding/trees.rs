@@ -74,7 +74,7 @@ fn contents(tree: &Tree, dirs: &[Item<'_>]) -> HashMap<NodeId, Content> {
 fn leaf(hasher: &mut blake3::Hasher, stat: &Stat<'_>) {
     hasher.update(b"f").update(&[stat.kind as u8]);
     if let Some(content) = stat.content {
-        hasher.update(&content.0);
+        hasher.update(content.bytes());
     }
     if let Some(target) = stat.link {
         hasher.update(&(target.len() as u64).to_le_bytes()).update(target);

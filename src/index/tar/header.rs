@@ -107,7 +107,7 @@ fn owner(field: &[u8]) -> Option<u64> {
 }
 
 /// An owner; the negative ones that some tools write mean nobody in particular: root unpacks them as its own.
-pub(super) fn nobody_is_root(owner: i64) -> u64 {
+pub(in crate::index) fn nobody_is_root(owner: i64) -> u64 {
     u64::try_from(owner).unwrap_or(0)
 }
 

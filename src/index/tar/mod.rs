@@ -12,6 +12,7 @@ use pax::Extensions;
 use sparse::{Map, MapText};
 
 pub use header::Header;
+pub(super) use header::nobody_is_root;
 
 /// Tars are made of these.
 const BLOCK: usize = 512;
@@ -147,6 +148,24 @@ impl TarReader {
             self.settle(visitor)?;
         }
         Ok(())
+    }
+
+    /// The contents of the entry that has begun are not pushed: it has `len` bytes of them, which are passed over.
+    pub(super) fn pass_over(&mut self, len: u64, visitor: &mut dyn Visitor) -> Result<(), TarError> {
+        match &mut self.state {
+            State::Data { left, map: None } if *left == len => {
+                *left = 0;
+                self.offset = self.offset.saturating_add(len);
+                self.settle(visitor)
+            }
+            _ if len == 0 => Ok(()),
+            _ => Err(TarError::Header { offset: self.offset, reason: "its contents are of another length" }),
+        }
+    }
+
+    /// Bytes that have been read or passed over.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// The stream has ended. Gives the number of bytes from the end marker to the last one that is not zero.

@@ -45,7 +45,7 @@ fn kind() -> impl Strategy<Value = EntryKind> {
 /// One of three contents, the first of them empty.
 pub(super) fn file(content: u8) -> EntryKind {
     let size = u64::from(content) * 10;
-    EntryKind::File { size, apparent_size: size, content: ContentId([content; 32]), sha256: None }
+    EntryKind::File { size, apparent_size: size, content: ContentId::Blake3([content; 32]), sha256: None }
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
