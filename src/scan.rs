@@ -1,6 +1,8 @@
 //! From names to analysed images: sources are opened, layers come out of the cache or are read in parallel, trees are
 //! built.
 
+mod toc;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::analyze::Subject;
 use crate::blob::{Claims, Pool, Verify};
+use crate::index::toc::{Needs, Places, Toc};
 use crate::index::{self, Cache, IndexError, LayerIndex};
 use crate::model::{
     Descriptor, DiffId, Digest, EntryId, EntryKind, Image, ImageRef, Layer, LayerPath, Manifest, Platform, instructions,
@@ -17,13 +20,17 @@ use crate::model::{
 use crate::source::{self, ImageIndex, Source, SourceError};
 use crate::tree::{FollowError, Tree};
 
-/// An image, read to its last byte.
+/// An image, read to its last byte, or as far as was needed.
 pub struct Scanned {
     /// Manifest, config and layers.
     pub image: Image,
     /// Its merged tree.
     pub tree: Tree,
     source: Option<Arc<dyn Source>>,
+    /// Of each layer that was indexed from its table of contents: where its files are.
+    places: Vec<Option<Arc<Places>>>,
+    /// As [`Options::ranges`].
+    ranges: bool,
 }
 
 impl Scanned {
@@ -65,8 +72,18 @@ impl Scanned {
 pub struct Options {
     /// Which of an index's images to take.
     pub platform: Platform,
-    /// How much to check.
+    /// How much to check of layers that are read whole.
     pub verify: Verify,
+    /// What is wanted of layers. Where that is not everything, a layer that has a table of contents is indexed from it:
+    /// verified is then the table, against the manifest, and not the layer's blob and diff ID.
+    ///
+    /// Such tables tell files' contents by SHA-256. So where a layer of a scan has one, the contents of all files of all
+    /// its layers are told by SHA-256 ([`ContentId`](crate::model::ContentId)); else by BLAKE3, and always so where
+    /// everything is wanted. That depends on manifests alone: what is printed is the same whether a registry gives ranges
+    /// or not, and whatever is cached.
+    pub needs: Needs,
+    /// Whether layers may be read in parts: to index them from their tables of contents, and to fetch a file alone.
+    pub ranges: bool,
     /// Where earlier results are, if they may be used.
     pub cache: Option<Cache>,
     /// Whether registries must not be asked.
@@ -116,6 +133,19 @@ pub enum ScanEvent<'a> {
         digest: &'a Digest,
         /// Bytes of its blob.
         bytes: u64,
+    },
+    /// A layer was indexed from its table of contents.
+    Told {
+        /// The image.
+        image: usize,
+        /// The layer.
+        layer: usize,
+        /// Its digest.
+        digest: &'a Digest,
+        /// Bytes of its blob.
+        bytes: u64,
+        /// … of which so many were read.
+        read: u64,
     },
     /// More of a layer has arrived.
     Read {
@@ -197,8 +227,10 @@ pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Resu
     for (image, (manifest, _)) in found.iter().enumerate() {
         on_event(ScanEvent::Resolved { image, manifest });
     }
-    let indexes = Reading { found: &found, options, on_event, stop: Arc::default() }.layers()?;
-    Ok(found.into_iter().map(|(manifest, source)| assemble(manifest, source, &indexes)).collect())
+    let by_sha256 = options.needs != Needs::Everything
+        && found.iter().any(|(manifest, _)| manifest.layers.iter().any(|layer| Toc::of(layer).is_some()));
+    let tables = Reading { found: &found, options, by_sha256, on_event, stop: Arc::default() }.layers()?;
+    Ok(found.into_iter().map(|found| assemble(found, options.ranges, &tables)).collect())
 }
 
 /// The documents of images, nothing of their layers. An image that can't be had spoils nothing for the others.
@@ -246,15 +278,24 @@ struct Job<'a> {
     claims: Claims,
 }
 
+/// A layer's table, and, if it was made from its table of contents, where its files are.
+#[derive(Clone)]
+struct Table {
+    index: Arc<LayerIndex>,
+    places: Option<Arc<Places>>,
+}
+
 struct Reading<'a> {
     found: &'a [Found],
     options: &'a Options,
+    /// Whether contents are told by SHA-256: see [`Options::needs`].
+    by_sha256: bool,
     on_event: OnEvent<'a>,
     stop: Arc<AtomicBool>,
 }
 
 impl Reading<'_> {
-    fn layers(&self) -> Result<HashMap<LayerKey, Arc<LayerIndex>>, ScanError> {
+    fn layers(&self) -> Result<HashMap<LayerKey, Table>, ScanError> {
         let jobs = self.jobs();
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let pool = Pool::new(processors);
@@ -286,25 +327,40 @@ impl Reading<'_> {
         jobs
     }
 
-    fn layer(&self, pool: &Pool, job: &Job<'_>) -> Result<Arc<LayerIndex>, ScanError> {
+    fn layer(&self, pool: &Pool, job: &Job<'_>) -> Result<Table, ScanError> {
         let &Job { image, layer, claims, .. } = job;
         let key = (claims.digest, claims.diff_id);
-        if let Some(index) = self.options.held.get(&key).filter(|index| index.stored_bytes == claims.size) {
+        // Held are whole layers, whose contents are told by BLAKE3.
+        let held = Some(&self.options.held).filter(|_| self.options.needs == Needs::Everything);
+        if let Some(index) = held.and_then(|held| held.get(&key)).filter(|index| index.stored_bytes == claims.size) {
             (self.on_event)(ScanEvent::Done { image, layer, cached: true });
-            return Ok(index);
+            return Ok(Table { index, places: None });
         }
-        let known = self.options.cache.as_ref().and_then(|cache| cache.layer(&claims.digest, self.options.sha256));
+        let known = self.options.cache.as_ref().and_then(|cache| cache.layer(&claims.digest, self.sha256()));
         // A layer of which this image claims something else is read again, and refused.
         let known = known.filter(|index| (index.diff_id, index.stored_bytes) == (claims.diff_id, claims.size));
         let cached = known.is_some();
-        let index = match known {
+        let mut index = match known {
             Some(index) => index,
-            None => self.read(pool, job)?,
+            None => match self.by_toc(job) {
+                Some(table) => return Ok(table),
+                None => self.read(pool, job)?,
+            },
         };
+        if self.by_sha256 {
+            index.tell_by_sha256();
+        }
         (self.on_event)(ScanEvent::Done { image, layer, cached });
         let index = Arc::new(index);
-        self.options.held.put(key, &index);
-        Ok(index)
+        if let Some(held) = held {
+            held.put(key, &index);
+        }
+        Ok(Table { index, places: None })
+    }
+
+    /// Whether each file's SHA-256 is computed.
+    fn sha256(&self) -> bool {
+        self.options.sha256 || self.by_sha256
     }
 
     fn read(&self, pool: &Pool, job: &Job<'_>) -> Result<LayerIndex, ScanError> {
@@ -314,7 +370,7 @@ impl Reading<'_> {
         let source = source.as_ref().ok_or_else(|| ScanError::Offline { reference: reference() })?;
         (self.on_event)(ScanEvent::Started { image, layer, digest: &claims.digest, bytes: claims.size });
         let blob = Box::new(Stoppable { blob: source.blob(descriptor)?, stop: Arc::clone(&self.stop) });
-        let (verify, sha256) = (self.options.verify, self.options.sha256);
+        let (verify, sha256) = (self.options.verify, self.sha256());
         let on_read = |bytes| (self.on_event)(ScanEvent::Read { image, layer, bytes });
         let index = index::read_layer(pool, blob, &claims, verify, sha256, &on_read)
             .map_err(|source| ScanError::Layer { reference: reference(), source })?;
@@ -380,15 +436,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Puts the image together from what was read.
-fn assemble(
-    manifest: Manifest,
-    source: Option<Arc<dyn Source>>,
-    indexes: &HashMap<LayerKey, Arc<LayerIndex>>,
-) -> Scanned {
+fn assemble((manifest, source): Found, ranges: bool, known: &HashMap<LayerKey, Table>) -> Scanned {
     let steps = instructions(&manifest.config.history, manifest.layers.len());
-    let (mut layers, mut tables) = (Vec::new(), Vec::new());
+    let (mut layers, mut tables, mut places) = (Vec::new(), Vec::new(), Vec::new());
     for ((descriptor, diff_id), step) in manifest.layers.iter().zip(&manifest.config.rootfs.diff_ids).zip(steps) {
-        let Some(index) = indexes.get(&(descriptor.digest, *diff_id)) else { continue };
+        let Some(Table { index, places: its }) = known.get(&(descriptor.digest, *diff_id)) else { continue };
         layers.push(Layer {
             digest: index.digest,
             diff_id: index.diff_id,
@@ -397,12 +449,14 @@ fn assemble(
             created_by: step.map(|step| manifest.config.history[step].created_by.clone()),
         });
         tables.push(Arc::clone(index));
+        places.push(its.clone());
     }
-    Scanned { image: Image { manifest, layers }, tree: Tree::new(tables), source }
+    Scanned { image: Image { manifest, layers }, tree: Tree::new(tables), source, places, ranges }
 }
 
-/// The contents of a regular file of a scanned image, links followed as in the container. The layer that holds it is
-/// read and verified to its end before anything is given.
+/// The contents of a regular file of a scanned image, links followed as in the container. It is verified before anything
+/// is given: where its layer has a table of contents it is fetched alone and has the digest that the table tells; else
+/// the layer that holds it is read and verified to its end.
 pub fn read_file(scanned: &Scanned, path: &LayerPath) -> Result<File, ScanError> {
     let reference = || scanned.image.manifest.reference.clone();
     let tree = &scanned.tree;
@@ -413,6 +467,11 @@ pub fn read_file(scanned: &Scanned, path: &LayerPath) -> Result<File, ScanError>
 }
 
 /// The contents of a regular file's entry, whatever became of it: verified as with [`read_file`].
-pub fn read_entry(scanned: &Scanned, EntryId { layer, row }: EntryId) -> Result<File, ScanError> {
-    scanned.reread(layer as usize, |blob, claims| index::read_file(&Pool::new(1), blob, claims, row))
+pub fn read_entry(scanned: &Scanned, id: EntryId) -> Result<File, ScanError> {
+    if let Some(file) = toc::fetch(scanned, id)? {
+        return Ok(file);
+    }
+    let EntryId { layer, row } = id;
+    let file = scanned.reread(layer as usize, |blob, claims| index::read_file(&Pool::new(1), blob, claims, row))?;
+    toc::verify(scanned, id, file)
 }

@@ -51,6 +51,8 @@ pub struct Growth {
     pub grown: Result<Grown, String>,
     /// Packages that came, or have another version.
     pub packages: Vec<PackageChange>,
+    /// Whether they lack what programs were built of, since the baseline's document does.
+    pub programs_unread: bool,
 }
 
 /// Files that are new or larger, by how much, the most first.
@@ -92,11 +94,21 @@ impl<'b> Baseline<'b> {
         Self { reference: manifest.reference.clone(), digest, kept: Kept::Image(subject, base) }
     }
 
+    /// Whether files are compared with it by their SHA-256, which has to be computed then.
+    pub fn is_by_sha256(&self) -> bool {
+        matches!(&self.kept, Kept::Document(listed) if listed.is_by_sha256())
+    }
+
     /// What an image has more, of what counts.
     pub(super) fn growth(&self, budget: &Budget, scope: &Scope<'_>) -> Growth {
         let with = |was: Result<u64, String>, figure| was.map(|was| (was, scope.bytes(figure)));
         let mut packages = package_changes(&self.packages(), &own_packages(scope));
         packages.retain(|package| package.b.is_some());
+        let programs_unread = matches!(&self.kept, Kept::Document(listed) if listed.programs_unread);
+        if programs_unread {
+            // What programs were built of may have been there before.
+            packages.retain(|package| !matches!(package.ecosystem.as_str(), "go" | "rust"));
+        }
         Growth {
             reference: self.reference.clone(),
             digest: self.digest.clone(),
@@ -105,6 +117,7 @@ impl<'b> Baseline<'b> {
             layers: self.new_layers(scope),
             grown: self.grown(scope),
             packages,
+            programs_unread,
         }
     }
 

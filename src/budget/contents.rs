@@ -73,7 +73,12 @@ pub(super) fn own_packages(scope: &Scope<'_>) -> Vec<InstalledPackage> {
 pub(super) fn added(rule: &Rule, growth: &Growth, limit: u64, except: &Names) -> Outcome {
     let allowed = |ecosystem: &str, name: &str| except.have(name) || except.have(&format!("{ecosystem}:{name}"));
     let new = growth.added().filter(|package| !allowed(&package.ecosystem, &package.name)).map(baseline::added);
-    counted(rule, new.collect(), limit, |n| {
+    let new: Vec<Evidence> = new.collect();
+    if growth.programs_unread && new.len() as u64 <= limit {
+        let told = "the baseline's document lacks what programs were built of: write it with --verify full";
+        return Outcome::undecided(rule, told);
+    }
+    counted(rule, new, limit, |n| {
         let are = if n == 1 { "package is" } else { "packages are" };
         format!("{n} {are} not in {}, at most {limit} may be", growth.reference)
     })

@@ -25,6 +25,7 @@ struct Document {
     packages: Vec<Package>,
     #[serde(default)]
     large_files: Option<LargeFiles>,
+    programs_unread: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +68,8 @@ struct File {
 pub(super) struct Listed {
     layers: Vec<Layer>,
     pub(super) packages: Vec<InstalledPackage>,
+    /// Whether the packages of some of its programs are not among them.
+    pub(super) programs_unread: bool,
     files: Option<LargeFiles>,
 }
 
@@ -80,7 +83,8 @@ impl Baseline<'static> {
         }
         let Image { reference, digest } = document.image;
         let packages = document.packages.into_iter().filter_map(installed).collect();
-        let listed = Listed { layers: document.layers, packages, files: document.large_files };
+        let programs_unread = document.programs_unread.is_some();
+        let listed = Listed { layers: document.layers, packages, programs_unread, files: document.large_files };
         Ok(Self { reference, digest, kept: Kept::Document(Box::new(listed)) })
     }
 }
@@ -108,6 +112,11 @@ impl Listed {
         self.layers.iter().filter_map(|layer| Some(DiffId(layer.diff_id.parse().ok()?)))
     }
 
+    /// Whether it tells files apart by SHA-256, as of an image that has layers with a table of contents.
+    pub(super) fn is_by_sha256(&self) -> bool {
+        self.files.as_ref().is_some_and(|large| large.files.iter().any(|file| file.digest.starts_with("sha256:")))
+    }
+
     fn large(&self) -> Result<&LargeFiles, String> {
         self.files.as_ref().ok_or_else(|| "the baseline's document lists no files: write it anew".into())
     }
@@ -125,10 +134,13 @@ impl Listed {
         let gone: HashSet<&str> = files.iter().filter(is_gone).map(|file| file.digest.as_str()).collect();
         let mut grown = Vec::new();
         for (id, entry, outcome) in scope.files() {
-            let EntryKind::File { size, content, .. } = entry.kind else { continue };
-            let (path, digest) = (entry.path.display(), content.to_string());
+            let EntryKind::File { size, content, sha256, .. } = entry.kind else { continue };
+            let path = entry.path.display();
             let was = paths.get(path.as_str());
-            let is_known = gone.contains(digest.as_str()) || was.is_some_and(|was| was.digest == digest);
+            let mut digests =
+                [Some(content.to_string()), sha256.map(|digest| digest.to_string())].into_iter().flatten();
+            let is_known =
+                digests.any(|digest| gone.contains(digest.as_str()) || was.is_some_and(|was| was.digest == digest));
             if !outcome.is_visible() || size < *from_bytes || is_known {
                 continue;
             }

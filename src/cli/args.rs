@@ -122,9 +122,10 @@ pub(super) struct ImageArgs {
     /// Where the cache is [default: $LAYERSCOPE_CACHE_DIR, or layerscope in the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub(super) cache_dir: Option<PathBuf>,
-    /// What to check of each layer: digest and diff ID, digest alone, nothing
-    #[arg(long, value_name = "WHAT", default_value = "full")]
-    pub(super) verify: VerifyArg,
+    /// Read every layer whole, and check of it: digest and diff ID, digest alone, nothing [default: full, of what is
+    /// read; a layer with a table of contents (eStargz, zstd:chunked) is told by it, where that is enough]
+    #[arg(long, value_name = "WHAT")]
+    pub(super) verify: Option<VerifyArg>,
     /// User name for the registry, in place of what `docker login` or `podman login` keep
     #[arg(long, value_name = "NAME", requires = "password_stdin")]
     pub(super) username: Option<String>,

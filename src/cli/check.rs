@@ -42,7 +42,8 @@ pub(super) fn run(args: &CheckArgs, global: &GlobalArgs) -> anyhow::Result<Verdi
         .collect();
     let mut refs = settings::locate(&names, &args.images)?;
     let from = args.from.as_ref().and_then(|_| refs.pop());
-    settings::with_scanner(&args.images, global, false, |scanner| {
+    let sha256 = document.as_ref().is_some_and(Baseline::is_by_sha256);
+    settings::with_scanner(&args.images, global, sha256, |scanner| {
         let mut scanned = scanner.scan(&refs)?.into_iter();
         let image = scanned.next().context("no image")?;
         let before = scanned.next();

@@ -6,6 +6,7 @@ use super::args::{GlobalArgs, InspectArgs};
 use super::output::emit_report;
 use super::{Verdict, settings};
 use crate::analyze::area;
+use crate::index::toc::Needs;
 use crate::recommend::{Catalog, Finder};
 use crate::report::document::{self, InspectDocument};
 
@@ -14,7 +15,7 @@ pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Ver
     let report = &args.report;
     let refs = settings::locate(&[&args.image], &args.images)?;
     let catalog = Catalog::shipped()?;
-    let document = settings::with_scanner(&args.images, global, false, |scanner| {
+    let document = settings::with_scanner_of(Needs::Packages, &args.images, global, false, |scanner| {
         let scanned = scanner.scan(&refs)?.pop().context("no image")?;
         let base = Finder { scanner, catalog: &catalog, ask: false }.base_of(&scanned, None)?;
         let map = report.has_pictures().then(|| area(&scanned.tree));

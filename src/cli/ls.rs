@@ -16,7 +16,7 @@ use crate::tree::{FollowError, NodeId, Tree};
 pub(super) fn run(args: &LsArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
     let filter = Filter::new(&args.filter)?;
     let sha256 = matches!(args.format, ListFormatArg::Json | ListFormatArg::Jsonl);
-    let scanned = settings::scan(&[&args.image], &args.images, global, sha256)?;
+    let scanned = settings::rows(&[&args.image], &args.images, global, sha256)?;
     for scanned in &scanned {
         let tree = &scanned.tree;
         let image = &scanned.image;

@@ -73,6 +73,10 @@ fn advance(bar: &ProgressBar, event: &ScanEvent<'_>) {
         ScanEvent::Resolved { manifest, .. } => bar.set_message(escape(&manifest.reference)),
         ScanEvent::Started { bytes, .. } => bar.inc_length(*bytes),
         ScanEvent::Read { bytes, .. } => bar.inc(*bytes),
+        ScanEvent::Told { read, .. } => {
+            bar.inc_length(*read);
+            bar.inc(*read);
+        }
         ScanEvent::Done { .. } | ScanEvent::CacheFailed { .. } => {}
     }
 }
@@ -85,6 +89,10 @@ fn say(event: &ScanEvent<'_>) {
         }
         ScanEvent::Started { layer, digest, bytes: size, .. } => {
             format!("layer {layer} ({}): reading {}", digest.short(), bytes(*size))
+        }
+        ScanEvent::Told { layer, digest, bytes: size, read, .. } => {
+            let (read, digest) = (bytes(*read), digest.short());
+            format!("layer {layer} ({digest}): {read} of {} read, by its table of contents", bytes(*size))
         }
         ScanEvent::Done { layer, cached: true, .. } => format!("layer {layer}: known from before"),
         ScanEvent::Done { layer, .. } => format!("layer {layer}: done"),

@@ -12,6 +12,7 @@ use super::progress::Progress;
 use crate::blob::Verify;
 use crate::dockerfile::Dockerfile;
 use crate::index::Cache;
+use crate::index::toc::Needs;
 use crate::model::{Digest, ImageRef, Manifest, Platform, PlatformError};
 use crate::recommend::Scanner;
 use crate::report::document::Top;
@@ -37,6 +38,17 @@ pub(super) fn scan(
     with_scanner(args, global, sha256, |scanner| Ok(scanner.scan(&refs)?))
 }
 
+/// Finds images, and reads no more of them than what files there are.
+pub(super) fn rows(
+    names: &[&str],
+    args: &ImageArgs,
+    global: &GlobalArgs,
+    sha256: bool,
+) -> anyhow::Result<Vec<Scanned>> {
+    let refs = locate(names, args)?;
+    with_scanner_of(Needs::Rows, args, global, sha256, |scanner| Ok(scanner.scan(&refs)?))
+}
+
 /// What names mean. All that a run is given go through here together: standard input can be read once.
 pub(super) fn locate(names: &[&str], args: &ImageArgs) -> anyhow::Result<Vec<ImageRef>> {
     let refs = names.iter().map(|name| source::locate(name)).collect::<Result<Vec<_>, _>>()?;
@@ -54,7 +66,18 @@ pub(super) fn with_scanner<T>(
     sha256: bool,
     work: impl FnOnce(Scanner<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let options = options(args, sha256)?;
+    with_scanner_of(Needs::Everything, args, global, sha256, work)
+}
+
+/// … and reads no more of them than is needed.
+pub(super) fn with_scanner_of<T>(
+    needs: Needs,
+    args: &ImageArgs,
+    global: &GlobalArgs,
+    sha256: bool,
+    work: impl FnOnce(Scanner<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let options = scan::Options { needs, ..options(args, sha256)? };
     let progress = Progress::new(global);
     let wanted = args.platform.as_ref().map(|_| &options.platform);
     let on_event = |event: ScanEvent<'_>| {
@@ -103,14 +126,17 @@ pub(super) fn platform(args: &ImageArgs) -> Result<Platform, PlatformError> {
 fn options(args: &ImageArgs, sha256: bool) -> anyhow::Result<scan::Options> {
     let platform = platform(args)?;
     let verify = match args.verify {
-        VerifyArg::Full => Verify::Full,
-        VerifyArg::Blob => Verify::Blob,
-        VerifyArg::None => Verify::None,
+        None | Some(VerifyArg::Full) => Verify::Full,
+        Some(VerifyArg::Blob) => Verify::Blob,
+        Some(VerifyArg::None) => Verify::None,
     };
+    // Who says what is to be checked of layers wants them to be read.
+    let ranges = args.verify.is_none();
     let place = cache_dir(args.cache_dir.as_deref()).ok();
     let cache = place.filter(|_| !args.no_cache).map(|dir| Cache::new(&dir));
     let source = source::Options { credentials: credentials(args)?, ..source::Options::default() };
-    Ok(scan::Options { platform, verify, cache, offline: args.offline, sha256, source, held: scan::Held::default() })
+    let (needs, held) = Default::default();
+    Ok(scan::Options { platform, verify, needs, ranges, cache, offline: args.offline, sha256, source, held })
 }
 
 fn credentials(args: &ImageArgs) -> anyhow::Result<Option<Credentials>> {

@@ -74,7 +74,7 @@ fn may_write(images: &ImageArgs, to: &ToArgs) -> anyhow::Result<()> {
     if let (true, Some(Destination::Registry(_))) = (images.offline, &to.output) {
         bail!("--offline forbids to ask a registry: write to a layout or an archive");
     }
-    if images.verify != VerifyArg::Full {
+    if images.verify.is_some_and(|verify| verify != VerifyArg::Full) {
         bail!("what is written is verified: leave --verify out");
     }
     Ok(())

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{BaseDocument, ImageDocument, LayerDocument, PackageDocument, PathDocument, Top, TotalsDocument, layers};
 use crate::analyze::finding::{Finding, findings};
 use crate::analyze::{self, Area, Base, DuplicateGroup, Spread, Subject, WastedFile};
+use crate::index::Note;
 use crate::model::{Entry, EntryId, EntryKind};
 use crate::tree::Tree;
 
@@ -25,6 +26,10 @@ pub struct InspectDocument {
     pub totals: TotalsDocument,
     /// Its layers, lowest first.
     pub layers: Vec<LayerDocument>,
+    /// Whether `tar_bytes` of totals and layers are estimates, since a layer was indexed from a table of contents that
+    /// does not tell the length of its tar. Not there where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tar_bytes_estimated: Option<bool>,
     /// The base under it, as far as it can be told without asking a registry; null where nothing tells of one.
     pub base: Option<BaseDocument>,
     /// What is lost.
@@ -33,6 +38,10 @@ pub struct InspectDocument {
     pub duplicates: DuplicatesDocument,
     /// Packages that its databases and programs name, in order of ecosystem and name.
     pub packages: Vec<PackageDocument>,
+    /// Programs that were not read, in layers that were indexed from their tables of contents: `packages` does not have
+    /// the Go modules and Rust crates that they were built of. Not there where all were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub programs_unread: Option<UnreadDocument>,
     /// Its large files: by these, and by layers and packages, this document is a baseline of `check`.
     pub large_files: LargeFilesDocument,
     /// What to mend, worst first.
@@ -42,6 +51,15 @@ pub struct InspectDocument {
     /// Where its bytes lie, for forms that have pictures.
     #[serde(skip)]
     pub map: Option<Area>,
+}
+
+/// Files that were not read.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct UnreadDocument {
+    /// How many.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// Data that is in the layers and not in the merged tree.
@@ -142,7 +160,7 @@ pub struct LargeFileDocument {
     pub layer: u64,
     /// Bytes that are stored for it.
     pub size: u64,
-    /// Digest of its content: `blake3:…`.
+    /// Digest of its content: `blake3:…`, or `sha256:…` where a layer of the image has a table of contents.
     pub digest: String,
 }
 
@@ -203,10 +221,12 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
         image: subject.image.into(),
         totals: analyze::totals(subject).into(),
         layers: layers(subject).into_iter().map(|layer| LayerDocument { base: below(layer.index), ..layer }).collect(),
+        tar_bytes_estimated: notes(tree).any(|note| *note == Note::TarLengthEstimated).then_some(true),
         base: told.then(|| base.into()),
         waste,
         duplicates,
         packages: analyze::packages(subject.tree).into_iter().map(PackageDocument::from).collect(),
+        programs_unread: programs_unread(subject.tree),
         large_files: large_files(subject.tree, top),
         findings: found.into_iter().map(FindingDocument::from).collect(),
         compat: CompatDocument {
@@ -226,6 +246,21 @@ fn together<A: Send, B>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B) -> 
         let a = scope.spawn(a);
         let b = b();
         (a.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), b)
+    })
+}
+
+fn notes(tree: &Tree) -> impl Iterator<Item = &Note> {
+    tree.layers().iter().flat_map(|table| &table.notes)
+}
+
+fn programs_unread(tree: &Tree) -> Option<UnreadDocument> {
+    let unread = notes(tree).filter_map(|note| match note {
+        Note::ProgramsUnread { files, bytes } => Some((files, bytes)),
+        _ => None,
+    });
+    unread.fold(None, |sum, (files, bytes)| {
+        let sum = sum.unwrap_or(UnreadDocument { files: 0, bytes: 0 });
+        Some(UnreadDocument { files: sum.files + files, bytes: sum.bytes.saturating_add(*bytes) })
     })
 }
 

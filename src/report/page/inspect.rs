@@ -178,8 +178,13 @@ fn packages(document: &InspectDocument) -> Option<Section> {
     document.packages.iter().for_each(|package| *counts.entry(&package.ecosystem).or_default() += 1);
     let list: Vec<String> = counts.iter().map(|(ecosystem, n)| format!("{} {ecosystem}", human::count(*n))).collect();
     let title = heading("Packages", &human::count(document.packages.len() as u64));
-    let lines = vec![list.join(", ").into()];
-    (!list.is_empty()).then(|| Section { title, level: 2, lines, table: Table::default() })
+    let unread = document.programs_unread.as_ref().map(|unread| {
+        let (files, size) = (human::count(unread.files), human::bytes(unread.bytes));
+        let text = format!("{files} programs ({size}) were not read: --verify full also tells what they were built of");
+        Text::from(text).toned(Tone::Dim)
+    });
+    let lines: Vec<Text> = (!list.is_empty()).then(|| list.join(", ").into()).into_iter().chain(unread).collect();
+    (!lines.is_empty()).then(|| Section { title, level: 2, lines, table: Table::default() })
 }
 
 fn findings(findings: &[FindingDocument]) -> Option<Section> {
