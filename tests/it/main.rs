@@ -33,4 +33,5 @@ mod schema;
 mod serve;
 mod sources;
 mod start;
+mod toc;
 mod union;

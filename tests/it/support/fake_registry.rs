@@ -249,12 +249,12 @@ fn blob(blobs: &BTreeMap<String, Vec<u8>>, digest: &str, ask: &Ask) -> Reply {
     let Some(bytes) = blobs.get(digest) else {
         return Reply::new(404, r#"{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}]}"#);
     };
-    let range = ask.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
-    match range.map(|start| start.parse::<usize>().unwrap()) {
+    let range = ask.header("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+    match range.map(|(start, end)| (start.parse::<usize>().unwrap(), end.parse().unwrap_or(bytes.len() - 1))) {
         None => Reply::new(200, bytes.clone()),
-        Some(start) => {
-            let range = format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len());
-            Reply::new(206, &bytes[start..]).with("Content-Range", range)
+        Some((start, end)) => {
+            let range = format!("bytes {start}-{end}/{}", bytes.len());
+            Reply::new(206, &bytes[start..=end]).with("Content-Range", range)
         }
     }
 }

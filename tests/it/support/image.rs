@@ -44,6 +44,8 @@ pub(crate) struct LayerSpec {
     pub(crate) diff_id: Option<String>,
     /// The blob, where it is not the packed tar.
     pub(crate) blob: Option<Vec<u8>>,
+    /// What the manifest's descriptor of it says beside.
+    pub(crate) annotations: Map<String, Value>,
 }
 
 /// An image's manifest and config, and every blob of it.
@@ -58,7 +60,8 @@ pub(crate) struct Documents {
 impl LayerSpec {
     /// A gzip layer of this tar.
     pub(crate) fn new(tar: Vec<u8>) -> Self {
-        Self { tar, packing: Packing::Gzip, media_type: None, diff_id: None, blob: None }
+        let annotations = Map::new();
+        Self { tar, packing: Packing::Gzip, media_type: None, diff_id: None, blob: None, annotations }
     }
 
     /// A layer whose blob is these bytes, whatever they are. Its diff ID is taken of `tar`.
@@ -180,7 +183,14 @@ impl ImageSpec {
             false => "application/vnd.oci.image.config.v1+json",
         };
         let layers = self.layers.iter().zip(blobs);
-        let layers: Vec<_> = layers.map(|(layer, blob)| descriptor(&self.layer_type(layer), blob)).collect();
+        let layer = |(layer, blob): (&LayerSpec, &Vec<u8>)| {
+            let mut descriptor = descriptor(&self.layer_type(layer), blob);
+            if !layer.annotations.is_empty() {
+                descriptor["annotations"] = Value::Object(layer.annotations.clone());
+            }
+            descriptor
+        };
+        let layers: Vec<_> = layers.map(layer).collect();
         let mut document = json!({
             "schemaVersion": 2,
             "mediaType": self.manifest_type(),

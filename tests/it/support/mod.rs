@@ -13,6 +13,7 @@ pub(crate) mod recipe;
 pub(crate) mod run;
 pub(crate) mod svg;
 pub(crate) mod tar_writer;
+pub(crate) mod toc;
 
 pub(crate) use docker_registry::DockerRegistry;
 pub(crate) use image::{ImageSpec, LayerSpec};
