@@ -32,7 +32,7 @@ pub use dive::{Dive, dive};
 pub use duplicate::{Copy, DuplicateGroup, Duplicates, Spread, duplicates};
 pub use globs::{GlobError, Globs};
 pub use instruction::{instruction, layer_name};
-pub use packages::{InstalledPackage, packages};
+pub use packages::{InstalledPackage, is_of_programs, packages};
 pub use share::{Sharing, share};
 pub use stat::{FileType, Stat};
 pub use totals::{LayerTotals, Totals, layer_totals, totals};

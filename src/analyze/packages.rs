@@ -1,7 +1,7 @@
 //! The packages of one image, by the records in its merged tree.
 
 use crate::model::{EntryId, LayerPath};
-use crate::pkgdb::Package;
+use crate::pkgdb::{Ecosystem, Package};
 use crate::tree::Tree;
 
 /// A package that an image says it has.
@@ -15,6 +15,11 @@ pub struct InstalledPackage {
     pub version: String,
     /// The database, or the package's own record, that says so.
     pub path: LayerPath,
+}
+
+/// Whether packages of an ecosystem are told by the programs that were built of them alone.
+pub fn is_of_programs(ecosystem: &str) -> bool {
+    [Ecosystem::Go, Ecosystem::Rust].iter().any(|own| own.name() == ecosystem)
 }
 
 /// The packages that the merged tree has records of; in order of ecosystem, name, version and path, each once.

@@ -13,7 +13,7 @@ pub use decode::Compression;
 pub use lane::{Pool, Stage};
 pub use pipeline::{Claims, Facts, run};
 
-/// How much is checked of a layer.
+/// How much is checked of a layer that is read whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Verify {
     /// The blob's digest and size, and the diff ID of its tar.

@@ -8,7 +8,7 @@ use super::outcome::Evidence;
 use super::rule::{Budget, Figure};
 use super::scope::Scope;
 use crate::analyze::diff::{FileDiff, Filter, PackageChange, What, diff_files, package_changes};
-use crate::analyze::{Base, InstalledPackage, Subject, packages};
+use crate::analyze::{Base, InstalledPackage, Subject, is_of_programs, packages};
 use crate::model::{DiffId, LayerPath};
 use crate::tree::{NodeId, Tree};
 
@@ -107,7 +107,7 @@ impl<'b> Baseline<'b> {
         let programs_unread = matches!(&self.kept, Kept::Document(listed) if listed.programs_unread);
         if programs_unread {
             // What programs were built of may have been there before.
-            packages.retain(|package| !matches!(package.ecosystem.as_str(), "go" | "rust"));
+            packages.retain(|package| !is_of_programs(&package.ecosystem));
         }
         Growth {
             reference: self.reference.clone(),

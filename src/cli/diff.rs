@@ -7,6 +7,7 @@ use super::filter::Filter;
 use super::output::emit_report;
 use super::{Verdict, settings, start};
 use crate::analyze::{area, diff};
+use crate::index::toc::Needs;
 use crate::report::document;
 
 /// Rows of the roll-up by directory, unless told.
@@ -16,7 +17,9 @@ const DIRECTORIES: usize = 12;
 pub(super) fn run(args: &DiffArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
     let report = &args.report;
     let filter = Filter::new(&args.filter)?;
-    let scanned = settings::scan(&[&args.a, &args.b], &args.images, global, false)?;
+    // What is not told must not decide.
+    let needs = if args.exit_code { Needs::Everything } else { Needs::Packages };
+    let scanned = settings::scan_of(needs, &[&args.a, &args.b], &args.images, global, false)?;
     let [a, b] = scanned.as_slice() else { bail!("two images were to be read, not {}", scanned.len()) };
     let filter = diff::Filter { wanted: &|path| filter.wants(path), times: args.times };
     let directories = report.top.unwrap_or(DIRECTORIES);

@@ -8,6 +8,7 @@ use super::args::{GlobalArgs, ListFormatArg, LsArgs};
 use super::filter::Filter;
 use super::output::emit;
 use super::{Verdict, settings};
+use crate::index::toc::Needs;
 use crate::model::LayerPath;
 use crate::report::{self, document};
 use crate::tree::{FollowError, NodeId, Tree};
@@ -16,7 +17,7 @@ use crate::tree::{FollowError, NodeId, Tree};
 pub(super) fn run(args: &LsArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
     let filter = Filter::new(&args.filter)?;
     let sha256 = matches!(args.format, ListFormatArg::Json | ListFormatArg::Jsonl);
-    let scanned = settings::rows(&[&args.image], &args.images, global, sha256)?;
+    let scanned = settings::scan_of(Needs::Rows, &[&args.image], &args.images, global, sha256)?;
     for scanned in &scanned {
         let tree = &scanned.tree;
         let image = &scanned.image;

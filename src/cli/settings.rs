@@ -34,19 +34,19 @@ pub(super) fn scan(
     global: &GlobalArgs,
     sha256: bool,
 ) -> anyhow::Result<Vec<Scanned>> {
-    let refs = locate(names, args)?;
-    with_scanner(args, global, sha256, |scanner| Ok(scanner.scan(&refs)?))
+    scan_of(Needs::Everything, names, args, global, sha256)
 }
 
-/// Finds images, and reads no more of them than what files there are.
-pub(super) fn rows(
+/// … and reads no more of them than is needed.
+pub(super) fn scan_of(
+    needs: Needs,
     names: &[&str],
     args: &ImageArgs,
     global: &GlobalArgs,
     sha256: bool,
 ) -> anyhow::Result<Vec<Scanned>> {
     let refs = locate(names, args)?;
-    with_scanner_of(Needs::Rows, args, global, sha256, |scanner| Ok(scanner.scan(&refs)?))
+    with_scanner_of(needs, args, global, sha256, |scanner| Ok(scanner.scan(&refs)?))
 }
 
 /// What names mean. All that a run is given go through here together: standard input can be read once.

@@ -23,7 +23,8 @@ use tar::TarError;
 pub use cache::{Cache, CacheError, CacheSize};
 pub use copy::read_file;
 
-/// All that is kept of a layer: every number in it was computed from bytes that were verified to the end.
+/// All that is kept of a layer: every number in it was computed from bytes that were verified to the end, or told by a
+/// table of contents that was verified ([`toc`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerIndex {
     /// Digest of the blob as stored.

@@ -180,7 +180,7 @@ impl Config {
     }
 }
 
-/// An image whose layers have all been read and verified.
+/// An image whose layers have all been read and verified, or told by tables of contents that were.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// Manifest and config.
@@ -189,7 +189,7 @@ pub struct Image {
     pub layers: Vec<Layer>,
 }
 
-/// What is known of a layer once it was read to its end.
+/// What is known of a layer once it was read to its end, or told by its table of contents: then digests are as claimed.
 #[derive(Clone, Debug)]
 pub struct Layer {
     /// Digest of the blob.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use layerscope::blob::Claims;
 use layerscope::index::toc::{self, Needs, Toc};
 use layerscope::model::DiffId;
@@ -346,9 +348,9 @@ fn commands_that_need_more_read_whole_layers_whatever_is_cached() {
     run(&sandbox, &registry, &["inspect", "IMAGE"]).ok();
     run(&sandbox, &registry, &["ls", "IMAGE", "--offline"]).ok();
     assert_eq!(meter.take(), (0, 0), "it is in the cache");
-    let error = run(&sandbox, &registry, &["diff", "IMAGE", "IMAGE", "--offline"]).fails();
+    let error = run(&sandbox, &registry, &["recommend", "IMAGE", "--offline"]).fails();
     assert!(error.contains("is not in the cache"), "{error}");
-    run(&sandbox, &registry, &["diff", "IMAGE", "IMAGE"]).ok();
+    run(&sandbox, &registry, &["diff", "IMAGE", "IMAGE", "--exit-code"]).ok();
     let stored: usize = image.documents().blobs.iter().map(Vec::len).sum();
     assert_eq!(meter.take().0, stored as u64);
 }
@@ -423,7 +425,7 @@ fn no_field_of_a_table_makes_it_panic() {
                 keys.iter().flat_map(|key| values.iter().flat_map(move |value| [0, 1, 2].map(|at| (at, *key, value))))
             {
                 let set = |table: &mut Value| table["entries"][at][key] = value.clone();
-                let layer = pack(&tar, &Change { table: Some(&set), no_tar_split });
+                let layer = pack(&tar, &Change { table: Some(&set), no_tar_split, ..Change::default() });
                 taken += usize::from(is_taken(&layer));
             }
         }
@@ -474,7 +476,7 @@ fn parts_are_asked_for_as_blobs_are() {
     }
 }
 
-/// Layers of a writer that is not ours. skopeo before 1.14 writes no tar-split.
+/// Layers of a writer that is not ours. Older ones of skopeo write no tar-split.
 #[test]
 fn layers_that_skopeo_packs_are_told_by_their_tables() {
     let Some(skopeo) = crate::support::need("skopeo") else { return };
@@ -494,4 +496,70 @@ fn layers_that_skopeo_packs_are_told_by_their_tables() {
     let (told, whole) = (list(&[]), list(&["--verify", "full"]));
     assert_eq!(told.stderr.matches("by its table of contents").count(), 2, "{}", told.stderr);
     assert_eq!(told.ok(), whole.ok());
+}
+
+#[test]
+fn two_images_differ_as_their_whole_layers_do() {
+    let sandbox = Sandbox::new();
+    for (tag, change) in
+        [("a", ""), ("b", "      file /usr/lib/a size=700k seed=5\n      file /x/b size=300k seed=2\n")]
+    {
+        let mut image = image(&format!("{RECIPE}{change}"));
+        image.name = format!("app:{tag}");
+        let pack = if tag == "a" { estargz } else { zstd_chunked };
+        image.layers.iter_mut().for_each(|layer| *layer = pack(&layer.tar, &Change::default()));
+        Layout::of(&[image]).write_dir(&sandbox.path(tag));
+    }
+    let diff = |more: &[&str]| {
+        let args = [&["diff", "oci:a", "oci:b", "--format", "json", "--no-cache", "-v"], more].concat();
+        sandbox.layerscope(args).run()
+    };
+    let (told, whole) = (diff(&[]), diff(&["--verify", "full"]));
+    assert_eq!(told.stderr.matches("by its table of contents").count(), 4, "{}", told.stderr);
+    let (told, whole) = (told.json(), whole.json());
+    assert_eq!(told, whole);
+    assert_eq!(told["files"]["changed"][0]["path"], "/usr/lib/a");
+    let gate = diff(&["--exit-code"]);
+    assert!(gate.code() == 1 && !gate.stderr.contains("table of contents"), "{}", gate.stderr);
+}
+
+/// The tar without contents as it must not be.
+#[test]
+fn no_tar_split_makes_it_panic() {
+    let recipe = "layer x\n  file /a size=70k seed=1\n  link /b a\n";
+    let tar = image(recipe).layers[0].tar.clone();
+    let sound = zstd_chunked(&tar, &Change::default());
+    assert!(is_taken(&sound));
+    let values = [
+        json!(null),
+        json!(0),
+        json!(1),
+        json!(2),
+        json!(-1),
+        json!(u64::MAX),
+        json!("x"),
+        json!("AAAA"),
+        json!([]),
+        json!(BASE64_STANDARD.encode([0; 1024])),
+        json!(BASE64_STANDARD.encode(&tar[..512])),
+    ];
+    for (at, key, value) in (0..5)
+        .flat_map(|at| values.iter().flat_map(move |value| ["type", "size", "payload"].map(|key| (at, key, value))))
+    {
+        let set = |lines: &mut Vec<Value>| lines[at][key] = value.clone();
+        is_taken(&zstd_chunked(&tar, &Change { tar_split: Some(&set), ..Change::default() }));
+    }
+    type Of = fn(&mut Vec<Value>);
+    let changes: [Of; 5] = [
+        |lines| lines.clear(),
+        |lines| drop(lines.pop()),
+        |lines| drop(lines.remove(1)),
+        |lines| lines.swap(0, 2),
+        |lines| lines.extend(lines.clone()),
+    ];
+    for (i, change) in changes.iter().enumerate() {
+        let layer = zstd_chunked(&tar, &Change { tar_split: Some(change), ..Change::default() });
+        // The last piece is the end marker, without which a tar is whole as well.
+        assert_eq!(is_taken(&layer), i == 1, "{i}");
+    }
 }

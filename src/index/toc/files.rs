@@ -14,8 +14,9 @@ use super::fetch::Wanted;
 use super::{Parts, Place, TocError};
 use crate::model::Entry;
 
-/// Requests for the files of one layer.
-const MOST_REQUESTS: usize = 24;
+/// Requests for the files of one layer, and one more for each of so many bytes that it has: they take about as long.
+const MOST_REQUESTS: u64 = 24;
+const BYTES_OF_REQUEST: u64 = 4 << 20;
 /// What lies nearer than this is fetched together: the least of these with which the requests are few enough.
 const GAPS: [u64; 5] = [16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20];
 /// A layer of which more than this share is wanted is read whole.
@@ -46,7 +47,7 @@ pub(super) fn read(table: &mut Table, size: u64, parts: Parts<'_>) -> Result<(),
     }
     files.sort_by_key(|file| file.place.at);
     let files = affordable(table, files, size)?;
-    fetch(table, files, parts, &mut kept)?;
+    fetch(table, files, size, parts, &mut kept)?;
     kept.sort_by_key(|(row, _)| *row);
     kept.into_iter().for_each(|(row, found)| table.rows.keep_all(row, found));
     Ok(())
@@ -54,9 +55,9 @@ pub(super) fn read(table: &mut Table, size: u64, parts: Parts<'_>) -> Result<(),
 
 /// Leaves out programs that would cost too much, with a note; an error where even the others would.
 fn affordable(table: &mut Table, files: Vec<File>, size: u64) -> Result<Vec<File>, TocError> {
-    let together = cost(&files);
+    let together = cost(&files, size);
     let (programs, others): (Vec<File>, Vec<File>) = files.into_iter().partition(|file| file.is_program);
-    let alone = cost(&others).filter(|cost| *cost <= MOST_FETCHED.min(size / HALF)).ok_or(TocError::AllOver)?;
+    let alone = cost(&others, size).filter(|cost| *cost <= MOST_FETCHED.min(size / HALF)).ok_or(TocError::AllOver)?;
     if total(table, &others) > MOST_BYTES {
         return Err(TocError::AllOver);
     }
@@ -81,8 +82,14 @@ fn total(table: &Table, files: &[File]) -> u64 {
 }
 
 /// Fetches files, verifies each, and keeps what it tells.
-fn fetch(table: &Table, files: Vec<File>, parts: Parts<'_>, kept: &mut Vec<(u32, Kept)>) -> Result<(), TocError> {
-    let ranges = ranges(&files).ok_or(TocError::AllOver)?;
+fn fetch(
+    table: &Table,
+    files: Vec<File>,
+    size: u64,
+    parts: Parts<'_>,
+    kept: &mut Vec<(u32, Kept)>,
+) -> Result<(), TocError> {
+    let ranges = ranges(&files, size).ok_or(TocError::AllOver)?;
     let mut files = files.into_iter().peekable();
     for range in ranges {
         let bytes = parts(range.clone())?;
@@ -99,9 +106,11 @@ fn fetch(table: &Table, files: Vec<File>, parts: Parts<'_>, kept: &mut Vec<(u32,
     Ok(())
 }
 
-/// What is fetched for files that are in order of place; `None` where they are too many and too far apart.
-fn ranges(files: &[File]) -> Option<Vec<Range<u64>>> {
-    GAPS.iter().map(|gap| merged(files, *gap)).find(|ranges| ranges.len() <= MOST_REQUESTS)
+/// What is fetched for files that are in order of place, of a blob of this size; `None` where they are too many and too
+/// far apart.
+fn ranges(files: &[File], size: u64) -> Option<Vec<Range<u64>>> {
+    let most = MOST_REQUESTS + size / BYTES_OF_REQUEST;
+    GAPS.iter().map(|gap| merged(files, *gap)).find(|ranges| ranges.len() as u64 <= most)
 }
 
 fn merged(files: &[File], gap: u64) -> Vec<Range<u64>> {
@@ -116,6 +125,6 @@ fn merged(files: &[File], gap: u64) -> Vec<Range<u64>> {
 }
 
 /// Bytes that are fetched for files; `None` as of [`ranges`].
-fn cost(files: &[File]) -> Option<u64> {
-    Some(ranges(files)?.iter().map(|range| range.end - range.start).sum())
+fn cost(files: &[File], size: u64) -> Option<u64> {
+    Some(ranges(files, size)?.iter().map(|range| range.end - range.start).sum())
 }

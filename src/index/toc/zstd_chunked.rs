@@ -76,7 +76,8 @@ fn document(digest: &Digest, packed: &[u8], length: u64) -> Result<Vec<u8>, TocE
     if json.len() as u64 == length { Ok(json) } else { Err(broken("it is of another length")) }
 }
 
-/// Reads the tar without its contents. What it and the table both tell must be the same.
+/// Reads the tar without its contents. The table must have the same entries, in the same order: of its own it tells what
+/// is in them, and where.
 fn replay(packed: &[u8], items: &[Item<'_, '_>], table: &mut Table) -> Result<Tail, TocError> {
     let decoder = Compression::Zstd.decoder(packed).map_err(TocError::Decode)?;
     let mut lines = BufReader::new(decoder.take(MAX_TAR));

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::toc::{UnreadDocument, programs_unread, tar_bytes_estimated};
 use super::{
     ImageDocument, LayerDocument, PathDocument, PredictedDocument, SettingDocument, StatDocument, Top, TotalsDocument,
     layers, path_bytes,
@@ -37,6 +38,14 @@ pub struct DiffDocument {
     pub totals: DiffTotals,
     /// Packages that only one of them has, or has in another version.
     pub packages: Vec<PackageChangeDocument>,
+    /// Programs of both that were not read, in layers that were indexed from their tables of contents: `packages` tells
+    /// of no Go modules and Rust crates then. Not there where all were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub programs_unread: Option<UnreadDocument>,
+    /// Whether `tar_bytes` of totals, and with them the starts, are estimates, since a layer was indexed from a table of
+    /// contents that does not tell the length of its tar. Not there where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tar_bytes_estimated: Option<bool>,
     /// Settings that differ.
     pub config: Vec<ConfigDocument>,
     /// Their cold starts, foretold.
@@ -236,7 +245,13 @@ pub fn diff(
     directories: usize,
 ) -> DiffDocument {
     let files = diff_files(a.tree, b.tree, filter);
-    let packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
+    let mut packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
+    let trees = [a.tree, b.tree];
+    let programs_unread = programs_unread(&trees);
+    if programs_unread.is_some() {
+        // What one image's programs tell would seem to be missing in the other.
+        packages.retain(|package| !analyze::is_of_programs(&package.ecosystem));
+    }
     let config = config_changes(&a.image.manifest.config, &b.image.manifest.config);
     DiffDocument {
         schema: "layerscope.diff/1".into(),
@@ -247,6 +262,8 @@ pub fn diff(
         totals: totals(a, b, &files),
         files: lists(files, a.tree, b.tree, top),
         packages: packages.into_iter().map(PackageChangeDocument::from).collect(),
+        programs_unread,
+        tar_bytes_estimated: tar_bytes_estimated(&trees),
         config: config.into_iter().map(ConfigDocument::from).collect(),
         start: start(a, b, setting),
         top,

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::toc::{UnreadDocument, programs_unread, tar_bytes_estimated};
 use super::{BaseDocument, ImageDocument, LayerDocument, PackageDocument, PathDocument, Top, TotalsDocument, layers};
 use crate::analyze::finding::{Finding, findings};
 use crate::analyze::{self, Area, Base, DuplicateGroup, Spread, Subject, WastedFile};
-use crate::index::Note;
 use crate::model::{Entry, EntryId, EntryKind};
 use crate::tree::Tree;
 
@@ -51,15 +51,6 @@ pub struct InspectDocument {
     /// Where its bytes lie, for forms that have pictures.
     #[serde(skip)]
     pub map: Option<Area>,
-}
-
-/// Files that were not read.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct UnreadDocument {
-    /// How many.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
 }
 
 /// Data that is in the layers and not in the merged tree.
@@ -221,12 +212,12 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
         image: subject.image.into(),
         totals: analyze::totals(subject).into(),
         layers: layers(subject).into_iter().map(|layer| LayerDocument { base: below(layer.index), ..layer }).collect(),
-        tar_bytes_estimated: notes(tree).any(|note| *note == Note::TarLengthEstimated).then_some(true),
+        tar_bytes_estimated: tar_bytes_estimated(&[tree]),
         base: told.then(|| base.into()),
         waste,
         duplicates,
         packages: analyze::packages(subject.tree).into_iter().map(PackageDocument::from).collect(),
-        programs_unread: programs_unread(subject.tree),
+        programs_unread: programs_unread(&[tree]),
         large_files: large_files(subject.tree, top),
         findings: found.into_iter().map(FindingDocument::from).collect(),
         compat: CompatDocument {
@@ -246,21 +237,6 @@ fn together<A: Send, B>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B) -> 
         let a = scope.spawn(a);
         let b = b();
         (a.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), b)
-    })
-}
-
-fn notes(tree: &Tree) -> impl Iterator<Item = &Note> {
-    tree.layers().iter().flat_map(|table| &table.notes)
-}
-
-fn programs_unread(tree: &Tree) -> Option<UnreadDocument> {
-    let unread = notes(tree).filter_map(|note| match note {
-        Note::ProgramsUnread { files, bytes } => Some((files, bytes)),
-        _ => None,
-    });
-    unread.fold(None, |sum, (files, bytes)| {
-        let sum = sum.unwrap_or(UnreadDocument { files: 0, bytes: 0 });
-        Some(UnreadDocument { files: sum.files + files, bytes: sum.bytes.saturating_add(*bytes) })
     })
 }
 

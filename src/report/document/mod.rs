@@ -11,6 +11,7 @@ mod list;
 mod recommend;
 mod rewrite;
 mod start;
+mod toc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -49,6 +50,7 @@ pub use start::{
     MeasuredDocument, PhasesDocument, PredictedDocument, ProfileDocument, RunDocument, SettingDocument, StartDocument,
     StartImageDocument, StartSavedDocument, Started, TermDocument, start,
 };
+pub use toc::UnreadDocument;
 
 /// How long lists get: the first so many, or all.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::inspect::layer_table;
 use super::recommend::setting;
-use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, gain, heading, left, right, shown};
+use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, gain, heading, left, right, shown, unread};
 use crate::analyze::instruction;
 use crate::report::document::{ChangedDocument, DiffDocument, DiffStart, LayerDocument, StatDocument, TallyDocument};
 use crate::report::human;
@@ -219,7 +219,8 @@ fn packages(document: &DiffDocument) -> Option<Section> {
     let columns = vec![left(""), left(""), left("package"), left("A"), left("B")];
     let table = Table { columns, rows: rows.collect(), one_line: false };
     let title = heading("Packages", &package_sums(document, table.rows.len()));
-    (!table.rows.is_empty()).then_some(Section { title, level: 2, lines: Vec::new(), table })
+    let lines: Vec<Text> = document.programs_unread.iter().map(unread).collect();
+    (!table.rows.is_empty() || !lines.is_empty()).then_some(Section { title, level: 2, lines, table })
 }
 
 /// `20 of 410: 3 added, 400 removed, 7 changed`

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Page, Section, Table, Text, Tone, bytes, count, digest, facts, familiar, heading, left, right, shown};
+use super::{
+    Page, Section, Table, Text, Tone, bytes, count, digest, facts, familiar, heading, left, right, shown, unread,
+};
 use crate::analyze::instruction;
 use crate::report::document::{BaseDocument, FindingDocument, InspectDocument, LayerDocument};
 use crate::report::human;
@@ -178,11 +180,7 @@ fn packages(document: &InspectDocument) -> Option<Section> {
     document.packages.iter().for_each(|package| *counts.entry(&package.ecosystem).or_default() += 1);
     let list: Vec<String> = counts.iter().map(|(ecosystem, n)| format!("{} {ecosystem}", human::count(*n))).collect();
     let title = heading("Packages", &human::count(document.packages.len() as u64));
-    let unread = document.programs_unread.as_ref().map(|unread| {
-        let (files, size) = (human::count(unread.files), human::bytes(unread.bytes));
-        let text = format!("{files} programs ({size}) were not read: --verify full also tells what they were built of");
-        Text::from(text).toned(Tone::Dim)
-    });
+    let unread = document.programs_unread.as_ref().map(unread);
     let lines: Vec<Text> = (!list.is_empty()).then(|| list.join(", ").into()).into_iter().chain(unread).collect();
     (!lines.is_empty()).then(|| Section { title, level: 2, lines, table: Table::default() })
 }

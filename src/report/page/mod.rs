@@ -10,7 +10,7 @@ mod recommend;
 mod rewrite;
 mod start;
 
-use super::document::ImageDocument;
+use super::document::{ImageDocument, UnreadDocument};
 use super::escape::escape;
 use super::human;
 use crate::analyze::startup::Saving;
@@ -184,6 +184,13 @@ fn facts(image: &ImageDocument) -> Text {
 }
 
 /// How seconds are meant that are saved; `None` where they are no more than what the forecast may be off.
+/// What is not told of the packages of layers that were indexed from their tables of contents.
+fn unread(UnreadDocument { files, bytes }: &UnreadDocument) -> Text {
+    let (programs, size) = (human::counted(*files, "program"), human::bytes(*bytes));
+    Text::from(format!("{programs} ({size}) not read: --verify full tells what they were built of, too"))
+        .toned(Tone::Dim)
+}
+
 fn gain(seconds: f64, error: f64) -> Option<Tone> {
     let tone = if seconds > 0.0 { Tone::Good } else { Tone::Bad };
     Saving { seconds, error }.is_measurable().then_some(tone)

@@ -25,6 +25,8 @@ const STARGZ: &str = "containerd.io/snapshot/stargz/toc.digest";
 pub(crate) struct Change<'a> {
     /// Of the table's JSON.
     pub(crate) table: Option<&'a dyn Fn(&mut Value)>,
+    /// Of zstd:chunked's tar without contents.
+    pub(crate) tar_split: Option<&'a dyn Fn(&mut Vec<Value>)>,
     /// zstd:chunked without its tar.
     pub(crate) no_tar_split: bool,
 }
@@ -180,6 +182,7 @@ pub(crate) fn zstd_chunked(tar: &[u8], change: &Change<'_>) -> LayerSpec {
     open.extend_from_slice(rest);
     split.push(json!({ "type": 2, "payload": BASE64_STANDARD.encode(rest), "position": split.len() }));
     blob.extend(pack(&open));
+    change.tar_split.iter().for_each(|change| change(&mut split));
     let lines: String = split.iter().map(|line| format!("{line}\n")).collect();
     let split = pack(lines.as_bytes());
     let mut table = json!({ "version": 1, "entries": entries });
