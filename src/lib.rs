@@ -20,7 +20,7 @@
 //! | [`dockerfile`] | a Dockerfile's stages, what they make of a base's config, and the change to another base |
 //! | [`compose`] | a compose file's services |
 //! | [`elf`] | what a program or library needs and offers |
-//! | [`index`] | a layer's tar as one table, and the cache of tables |
+//! | [`index`] | a layer's tar, or its table of contents, as one table, and the cache of tables |
 //! | [`tree`] | the union of an image's layers, and what became of every file |
 //! | [`analyze`] | pure functions of an image and its tree: waste, duplicates, sharing, differences, findings |
 //! | [`budget`] | limits for an image, read and judged: pure too |

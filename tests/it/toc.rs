@@ -355,6 +355,24 @@ fn commands_that_need_more_read_whole_layers_whatever_is_cached() {
     assert_eq!(meter.take().0, stored as u64);
 }
 
+/// What was read whole is better than a table, and is taken where it is there.
+#[test]
+fn layers_that_were_verified_are_taken_from_the_cache() {
+    let recipe = "layer x\n  file /usr/bin/x 755 size=500k seed=1\n  file /data size=2M seed=2\n";
+    let mut image = image(recipe);
+    image.name = "app:1".into();
+    image.layers[0] = estargz(&image.layers[0].tar, &Change::default());
+    let (registry, meter) = serve(&image, as_it_is);
+    let sandbox = Sandbox::new();
+    let unread =
+        || run(&sandbox, &registry, &["inspect", "IMAGE", "--format", "json"]).json()["programs_unread"].is_object();
+    assert!(unread(), "by the table");
+    run(&sandbox, &registry, &["inspect", "IMAGE", "--verify", "full"]).ok();
+    meter.take();
+    assert!(!unread(), "by the whole layer");
+    assert_eq!(meter.take(), (0, 0));
+}
+
 /// Programs are the one thing that is left out, where they are neither few nor most of a layer.
 #[test]
 fn programs_that_were_not_read_are_told_of() {

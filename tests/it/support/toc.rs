@@ -20,13 +20,15 @@ const CHUNK: usize = 256 << 10;
 const CHUNKED: &str = "io.github.containers.zstd-chunked.";
 const STARGZ: &str = "containerd.io/snapshot/stargz/toc.digest";
 
+pub(crate) type Edit<'a, T> = &'a dyn Fn(&mut T);
+
 /// What a test changes before it is written.
 #[derive(Default)]
 pub(crate) struct Change<'a> {
     /// Of the table's JSON.
-    pub(crate) table: Option<&'a dyn Fn(&mut Value)>,
+    pub(crate) table: Option<Edit<'a, Value>>,
     /// Of zstd:chunked's tar without contents.
-    pub(crate) tar_split: Option<&'a dyn Fn(&mut Vec<Value>)>,
+    pub(crate) tar_split: Option<Edit<'a, Vec<Value>>>,
     /// zstd:chunked without its tar.
     pub(crate) no_tar_split: bool,
 }
