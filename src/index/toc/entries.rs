@@ -74,8 +74,8 @@ struct Entries<'t>(Vec<Entry<'t>>);
 
 impl<'de: 't, 't> Deserialize<'de> for Entries<'t> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Some<'t>(std::marker::PhantomData<Entry<'t>>);
-        impl<'de: 't, 't> Visitor<'de> for Some<'t> {
+        struct List<'t>(std::marker::PhantomData<Entry<'t>>);
+        impl<'de: 't, 't> Visitor<'de> for List<'t> {
             type Value = Entries<'t>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,7 +84,7 @@ impl<'de: 't, 't> Deserialize<'de> for Entries<'t> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
-                while let Option::Some(entry) = list.next_element()? {
+                while let Some(entry) = list.next_element()? {
                     entries.push(entry);
                     if entries.len() > MAX_ENTRIES {
                         return Err(serde::de::Error::invalid_length(entries.len(), &self));
@@ -93,7 +93,7 @@ impl<'de: 't, 't> Deserialize<'de> for Entries<'t> {
                 Ok(Entries(entries))
             }
         }
-        deserializer.deserialize_seq(Some(std::marker::PhantomData))
+        deserializer.deserialize_seq(List(std::marker::PhantomData))
     }
 }
 

@@ -58,10 +58,10 @@ fn affordable(table: &mut Table, files: Vec<File>, size: u64) -> Result<Vec<File
     let together = cost(&files, size);
     let (programs, others): (Vec<File>, Vec<File>) = files.into_iter().partition(|file| file.is_program);
     let alone = cost(&others, size).filter(|cost| *cost <= MOST_FETCHED.min(size / HALF)).ok_or(TocError::AllOver)?;
-    if total(table, &others) > MOST_BYTES {
+    if is_too_much(table, &others) {
         return Err(TocError::AllOver);
     }
-    if together.is_some_and(|cost| cost <= alone + size / SHARE) && total(table, &programs) <= MOST_BYTES {
+    if together.is_some_and(|cost| cost <= alone + size / SHARE) && !is_too_much(table, &programs) {
         let mut all = [others, programs].into_iter().flatten().collect::<Vec<_>>();
         all.sort_by_key(|file| file.place.at);
         return Ok(all);
@@ -79,6 +79,11 @@ fn affordable(table: &mut Table, files: Vec<File>, size: u64) -> Result<Vec<File
 fn total(table: &Table, files: &[File]) -> u64 {
     let sizes = files.iter().filter_map(|file| table.rows.row(file.row)).map(Entry::file_bytes);
     sizes.fold(0, u64::saturating_add)
+}
+
+/// Whether decompressing files takes too much: what stands before one in its data is decompressed, too.
+fn is_too_much(table: &Table, files: &[File]) -> bool {
+    files.iter().map(|file| file.place.skip).fold(total(table, files), u64::saturating_add) > MOST_BYTES
 }
 
 /// Fetches files, verifies each, and keeps what it tells.
