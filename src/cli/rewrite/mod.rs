@@ -107,6 +107,8 @@ fn each(
             writing.child = platform.child;
             work(Scanner { options: &options, on_event: scanner.on_event }, &platform.image, &mut writing)?;
             if writing.refusal.is_some() && !to.dry_run {
+                // What was written of others goes nowhere: there is nothing to tell of it.
+                writing.documents.drain(..writing.documents.len() - 1);
                 break;
             }
         }
@@ -148,8 +150,10 @@ fn platforms(image: &ImageRef, index: Option<&ImageIndex>, scanner: Scanner<'_>)
     if index.attested > 0 {
         tracing::info!("what its builder attests is of other bytes than the new image's, and left out");
     }
-    let (others, images): (Vec<_>, Vec<_>) =
-        index.images.iter().partition(|child| child.platform.as_ref().is_some_and(|own| own.os != "linux"));
+    let (others, images): (Vec<_>, Vec<_>) = index
+        .images
+        .iter()
+        .partition(|child| child.platform.as_ref().is_some_and(|own| !matches!(&*own.os, "linux" | "")));
     for other in others {
         let platform = other.platform.as_ref().map(ToString::to_string).unwrap_or_default();
         tracing::warn!("the image for {platform} is left out: its layers are no Linux file systems");

@@ -134,6 +134,7 @@ fn rebase_puts_each_on_the_base_of_its_platform() {
     let run = sandbox.layerscope(["rebase", &app, "--from", &full, "--onto", &slim, "--offline", "-o", &to]).run();
     assert_eq!(run.code(), 2, "{run:?}");
     assert!(run.stderr.contains("breaks"), "{}", run.stderr);
+    assert!(run.stdout.contains("linux/arm64") && !run.stdout.contains("→"), "nothing was written: {}", run.stdout);
     assert!(!sandbox.path("made").exists() || inside(&sandbox.path("made")).is_empty());
 }
 
