@@ -15,7 +15,8 @@ use crate::blob::{Claims, Pool, Verify};
 use crate::index::toc::{Needs, Places, Toc};
 use crate::index::{self, Cache, IndexError, LayerIndex};
 use crate::model::{
-    Descriptor, DiffId, Digest, EntryId, EntryKind, Image, ImageRef, Layer, LayerPath, Manifest, Platform, instructions,
+    ArchiveFormat, Descriptor, DiffId, Digest, EntryId, EntryKind, Image, ImageRef, Layer, LayerPath, Manifest,
+    Platform, instructions,
 };
 use crate::source::{self, ImageIndex, Source, SourceError};
 use crate::tree::{FollowError, Tree};
@@ -55,10 +56,18 @@ impl Scanned {
         read: impl FnOnce(Box<dyn Read + Send>, &Claims) -> Result<T, IndexError>,
     ) -> Result<T, ScanError> {
         let blob = self.blob(layer)?;
+        read(blob, &self.claims(layer)).map_err(|source| self.failed(source))
+    }
+
+    /// What a layer must turn out to be.
+    fn claims(&self, layer: usize) -> Claims {
         let it = &self.image.layers[layer];
-        let claims = Claims { digest: it.digest, size: it.stored_bytes, diff_id: it.diff_id };
-        let reference = || self.image.manifest.reference.clone();
-        read(blob, &claims).map_err(|source| ScanError::Layer { reference: reference(), source })
+        Claims { digest: it.digest, size: it.stored_bytes, diff_id: it.diff_id }
+    }
+
+    /// That one of its layers could not be read.
+    fn failed(&self, source: IndexError) -> ScanError {
+        ScanError::Layer { reference: self.image.manifest.reference.clone(), source }
     }
 
     /// What its builder attests of its provenance; nothing where its source was not to be asked.
@@ -243,6 +252,7 @@ pub fn documents(refs: &[ImageRef], options: &Options) -> Vec<Result<Manifest, S
 pub fn index(reference: &ImageRef, options: &Options) -> Result<Option<ImageIndex>, ScanError> {
     match reference {
         ImageRef::Registry(_) if options.offline => Ok(None),
+        ImageRef::Archive { format: ArchiveFormat::Docker, .. } => Ok(None),
         ImageRef::Registry(_) | ImageRef::OciLayout { .. } | ImageRef::Archive { .. } => {
             Ok(source::open(reference, &options.source)?.index()?)
         }

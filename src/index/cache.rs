@@ -2,7 +2,8 @@
 //!
 //! A layer is found by the digest of its blob, which says all of its bytes; what is kept was computed from bytes that
 //! had that digest. What a table of contents tells of a layer is kept apart, under the digests of both, and is never
-//! given to who asks for a layer that was verified. The version of the form is in the folder's name: another version never reads it.
+//! given to who asks for a layer that was verified. The version of the form is in the folder's name: another version
+//! never reads it.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

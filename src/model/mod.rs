@@ -16,4 +16,4 @@ pub use history::instructions;
 pub use image::{Config, Descriptor, Healthcheck, History, Image, Layer, Manifest, RootFs, RuntimeConfig, Unknown};
 pub use path::{LayerPath, components, split_last};
 pub use platform::{Platform, PlatformError};
-pub use reference::{ArchiveFormat, ImageRef, ReferenceError, familiar, registry_name};
+pub use reference::{ArchiveFormat, ImageRef, ReferenceError, familiar, full_name, registry_name};

@@ -133,6 +133,11 @@ pub fn registry_name(text: &str) -> Option<Reference> {
     plain(text).or_else(|| text.parse().ok())
 }
 
+/// … with its registry or its tag in it: a bare word is likely to be a tag.
+pub fn full_name(text: &str) -> Option<Reference> {
+    if text.contains([':', '/']) { registry_name(text) } else { None }
+}
+
 /// An ordinary name (`python:3.7`, `host:5000/a/b`): read without the grammar of all names there are, whose regular
 /// expression takes longer to build than an image takes to come out of the cache. What is not ordinary is left to that.
 fn plain(name: &str) -> Option<Reference> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use oci_spec::distribution::Reference;
 
 use super::catalog::Catalog;
-use crate::model::{ImageRef, registry_name};
+use crate::model::{ImageRef, full_name};
 use crate::scan;
 use crate::source::{self, SourceError};
 
@@ -113,9 +113,8 @@ pub(super) fn images_in(dir: &std::path::Path) -> Result<Images, SourceError> {
 
 /// Repository and tag of a name in a layout: `python:3.7` is one of Docker Hub's, `full` is a plain tag.
 fn split(name: &str) -> (Option<String>, String) {
-    // Reading a reference costs milliseconds the first time: plain tags need none.
-    let parsed = name.contains([':', '/']).then(|| registry_name(name)).flatten();
-    let full = parsed.and_then(|name| Some((format!("{}/{}", name.registry(), name.repository()), name.tag()?.into())));
+    let full = full_name(name)
+        .and_then(|name| Some((format!("{}/{}", name.registry(), name.repository()), name.tag()?.into())));
     full.map_or_else(|| (None, name.to_owned()), |(repository, tag)| (Some(repository), tag))
 }
 

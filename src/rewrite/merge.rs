@@ -135,23 +135,24 @@ impl Merged {
     }
 
     fn dir(&mut self, tree: &Tree, below: &Tree, item: &Item<'_>) {
-        let lower = below.get(&item.path()).map(|id| below.node(id)).filter(|node| node.is_dir());
+        let path = item.path();
+        let lower = below.get(&path).map(|id| below.node(id)).filter(|node| node.is_dir());
         let meta = tree.meta(item.node).map_or_else(implied_meta, written);
         let same = lower.is_some_and(|lower| below.meta(lower).is_some_and(|below| written(below) == meta));
-        let implied_root = item.path().is_root() && item.node.entry.is_none();
+        let implied_root = path.is_root() && item.node.entry.is_none();
         if item.node.layer as usize >= self.from && !same && !implied_root {
-            self.dirs.insert(item.path(), meta);
+            self.dirs.insert(path, meta);
         }
     }
 
     fn leaves_out(&mut self, tree: &Tree, below: &Tree, item: &Item<'_>, choice: &Choice<'_>) -> bool {
         let Some(id) = tree.data(item.node) else { return false };
-        let entry = tree.entry(id);
-        let drops = entry.is_file() && (choice.drops)(&item.path());
+        let (entry, path) = (tree.entry(id), item.path());
+        let drops = entry.is_file() && (choice.drops)(&path);
         if drops {
             self.saved.dropped_files += 1;
             // What it took the place of would come to light.
-            self.whiteouts.extend(below.get(&item.path()).map(|_| item.path()));
+            self.whiteouts.extend(below.get(&path).map(|_| path));
             if id.layer as usize >= self.from && tree.names(item.node) == 1 {
                 self.saved.dropped += entry.file_bytes();
             }

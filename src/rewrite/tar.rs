@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use crate::index::tar::record_length;
 use crate::model::{LayerPath, Meta};
 
 const BLOCK: usize = 512;
@@ -175,12 +176,7 @@ struct Records(Vec<u8>);
 
 impl Records {
     fn add(&mut self, name: &[u8], value: &[u8]) {
-        let rest = name.len() + value.len() + 3;
-        let mut len = rest + digits(rest);
-        if digits(len) > digits(rest) {
-            len += 1;
-        }
-        self.0.extend_from_slice(len.to_string().as_bytes());
+        self.0.extend_from_slice(record_length(name.len(), value.len()).to_string().as_bytes());
         for part in [b" ", name, b"=", value, b"\n"] {
             self.0.extend_from_slice(part);
         }
@@ -216,10 +212,6 @@ impl Records {
             self.add(b"mtime", format!("{sign}{seconds}{fraction}").as_bytes());
         }
     }
-}
-
-fn digits(number: usize) -> usize {
-    number.to_string().len()
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Job, Reading, ScanError, ScanEvent, Scanned, Table};
-use crate::blob::Claims;
 use crate::index::IndexError;
 use crate::index::toc::{self, Needs, Toc, TocError, TocIndex};
 use crate::model::{Descriptor, EntryId};
@@ -80,7 +79,7 @@ pub(super) fn fetch(scanned: &Scanned, id: EntryId) -> Result<Option<File>, Scan
     let entry = scanned.tree.entry(id);
     let read = match &scanned.places[layer as usize] {
         Some(places) => toc::read_file(places, entry, row, &parts),
-        None => toc::read(&toc, &claims(scanned, id), Needs::Rows, &parts).and_then(|told| {
+        None => toc::read(&toc, &scanned.claims(layer as usize), Needs::Rows, &parts).and_then(|told| {
             let same = told.index.entries.get(row as usize).filter(|same| {
                 same.path == entry.path && same.file_bytes() == entry.file_bytes() && same.is_file() && entry.is_file()
             });
@@ -113,13 +112,7 @@ pub(super) fn verify(scanned: &Scanned, id: EntryId, mut file: File) -> Result<F
     checked.map_err(|source| failed(scanned, id, source))
 }
 
-fn claims(scanned: &Scanned, id: EntryId) -> Claims {
-    let it = &scanned.image.layers[id.layer as usize];
-    Claims { digest: it.digest, size: it.stored_bytes, diff_id: it.diff_id }
-}
-
 fn failed(scanned: &Scanned, id: EntryId, source: TocError) -> ScanError {
     let digest = scanned.image.layers[id.layer as usize].digest;
-    let reference = scanned.image.manifest.reference.clone();
-    ScanError::Layer { reference, source: IndexError::Toc { digest, source } }
+    scanned.failed(IndexError::Toc { digest, source })
 }

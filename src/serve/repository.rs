@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::model::{Digest, registry_name};
+use crate::model::{self, Digest};
 
 /// Longer tags are not legal (distribution-spec, "Pulling manifests").
 const LONGEST_TAG: usize = 128;
@@ -63,7 +63,7 @@ pub(super) fn names(stem: &str, own: &[String], only: bool) -> (Vec<Name>, Vec<N
 
 /// `docker.io/library/python:3.11` is `library/python:3.11`; `None` for a bare tag.
 fn full_name(name: &str) -> Option<Name> {
-    let reference = name.contains([':', '/']).then(|| registry_name(name))??;
+    let reference = model::full_name(name)?;
     let tag = reference.tag()?;
     Some(Name { repository: reference.repository().to_owned(), tag: tag.to_owned() })
 }

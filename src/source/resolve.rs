@@ -193,10 +193,8 @@ struct AnyManifest {
 
 /// Walks from the root document to the image for `wanted`, verifying each document on the way.
 pub(super) fn resolve(docs: &dyn Documents, reference: &str, wanted: &Platform) -> Result<Manifest, SourceError> {
-    let (mut bytes, pinned) = docs.root()?;
-    let mut digest = pinned.unwrap_or_else(|| sha256(&bytes));
+    let (mut bytes, mut digest) = root(docs)?;
     let mut attestation = None;
-    verify("manifest", &bytes, &digest)?;
     for _ in 0..=MAX_DEPTH {
         let manifest: AnyManifest =
             serde_json::from_slice(&bytes).map_err(|source| ResolveError::Json { what: "manifest", digest, source })?;
@@ -221,6 +219,14 @@ pub(super) fn resolve(docs: &dyn Documents, reference: &str, wanted: &Platform) 
     Err(ResolveError::TooDeep { reference: reference.into() }.into())
 }
 
+/// The root document, verified where its name is pinned, and its digest.
+fn root(docs: &dyn Documents) -> Result<(Vec<u8>, Digest), SourceError> {
+    let (bytes, pinned) = docs.root()?;
+    let digest = pinned.unwrap_or_else(|| sha256(&bytes));
+    verify("manifest", &bytes, &digest)?;
+    Ok((bytes, digest))
+}
+
 /// An image index: one image for each platform (OCI image-spec image-index.md).
 #[derive(Clone, Debug, Default)]
 pub struct ImageIndex {
@@ -234,15 +240,23 @@ pub struct ImageIndex {
 
 /// The index that the root document is, verified like any other document; `None` where it is a manifest.
 pub(super) fn index(docs: &dyn Documents, reference: &str) -> Result<Option<ImageIndex>, SourceError> {
-    let (bytes, pinned) = docs.root()?;
-    let digest = pinned.unwrap_or_else(|| sha256(&bytes));
-    verify("manifest", &bytes, &digest)?;
-    let mut indexes = VecDeque::from([(bytes, digest, 0)]);
+    let (bytes, digest) = root(docs)?;
+    // Documents that are likely to be indexes, with what lists them.
+    let mut indexes: VecDeque<(Vec<u8>, Digest, Option<Descriptor>, usize)> =
+        VecDeque::from([(bytes, digest, None, 0)]);
     let (mut found, mut known) = (ImageIndex::default(), 0);
-    while let Some((bytes, digest, depth)) = indexes.pop_front() {
+    while let Some((bytes, digest, child, depth)) = indexes.pop_front() {
         let broken = |source| ResolveError::Json { what: "manifest", digest, source };
         let listed: AnyManifest = serde_json::from_slice(&bytes).map_err(broken)?;
-        let Some(children) = listed.manifests else { return Ok((depth > 0).then_some(found)) };
+        let children = match (listed.manifests, child) {
+            (Some(children), _) => children,
+            // Its media type lied.
+            (None, Some(image)) => {
+                found.images.push(image);
+                continue;
+            }
+            (None, None) => return Ok(None),
+        };
         if depth == 0 {
             found.annotations = listed.annotations.unwrap_or_default();
         }
@@ -256,7 +270,10 @@ pub(super) fn index(docs: &dyn Documents, reference: &str) -> Result<Option<Imag
             match nested {
                 false => found.images.push(child),
                 true if depth >= MAX_DEPTH => return Err(ResolveError::TooDeep { reference: reference.into() }.into()),
-                true => indexes.push_back((fetch(docs, DocumentKind::Manifest, &child)?, child.digest, depth + 1)),
+                true => {
+                    let bytes = fetch(docs, DocumentKind::Manifest, &child)?;
+                    indexes.push_back((bytes, child.digest, Some(child), depth + 1));
+                }
             }
         }
     }

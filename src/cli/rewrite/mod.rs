@@ -160,11 +160,17 @@ fn platforms(image: &ImageRef, index: Option<&ImageIndex>, scanner: Scanner<'_>)
     }
     let one = |child: &Descriptor| {
         let image = image.pinned(&child.digest).context("its images can't be told apart")?;
-        let mut documents = scan::documents(std::slice::from_ref(&image), scanner.options);
-        let manifest = documents.pop().context("it has no documents")??;
-        Ok(ForOne { image, platform: manifest.config.platform(), child: Some(child.clone()) })
+        let told = child.platform.clone().filter(|own| !own.os.is_empty());
+        let platform = told.map_or_else(|| platform_of(&image, scanner), Ok)?;
+        Ok(ForOne { image, platform, child: Some(child.clone()) })
     };
     images.into_iter().map(one).collect()
+}
+
+/// What an image is made for of which its index does not tell.
+fn platform_of(image: &ImageRef, scanner: Scanner<'_>) -> anyhow::Result<Platform> {
+    let mut documents = scan::documents(std::slice::from_ref(image), scanner.options);
+    Ok(documents.pop().context("it has no documents")??.config.platform())
 }
 
 /// Images on their way to their place.

@@ -13,9 +13,10 @@ use sparse::{Map, MapText};
 
 pub use header::Header;
 pub(super) use header::nobody_is_root;
+pub(crate) use pax::record_length;
 
 /// Tars are made of these.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 /// Names, links and pax records together are at most this long, as in Go.
 const MAX_EXTENSION: u64 = 1 << 20;
 

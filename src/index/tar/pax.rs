@@ -130,6 +130,15 @@ fn owner(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok().map(nobody_is_root)
 }
 
+/// Bytes of a record: `LENGTH KEY=VALUE` and the line's end, where the length counts itself.
+pub(crate) fn record_length(key: usize, value: usize) -> usize {
+    let digits = |number: usize| number.to_string().len();
+    let rest = key + value + 3;
+    let length = rest + digits(rest);
+    // One digit more may be needed for the digits.
+    length + digits(length) - digits(rest)
+}
+
 pub(super) fn decimal(text: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(text).ok()?;
     if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
@@ -201,6 +210,15 @@ impl SparseRecords {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_count_themselves() {
+        for (key, value) in [(1, 1), (4, 2), (4, 93), (4, 92), (4, 91), (4, 1000), (8, 988)] {
+            let text = format!("{}={}\n", "k".repeat(key), "v".repeat(value));
+            let length = (1..5000).find(|n: &usize| n.to_string().len() + 1 + text.len() == *n).unwrap();
+            assert_eq!(record_length(key, value), length, "{key} {value}");
+        }
+    }
 
     #[test]
     fn times_round_down() {

@@ -19,11 +19,10 @@ const BUFFER: usize = 64 << 10;
 /// not tell where it is.
 pub fn read_file(places: &Places, entry: &Entry, row: u32, parts: Parts<'_>) -> Result<Option<File>, TocError> {
     let Some(wanted) = Wanted::of(entry) else { return Ok(None) };
-    let place = match places.of(row) {
-        Some(place) => Some(place),
-        None if wanted.size == 0 => None,
-        None => return Ok(None),
-    };
+    let place = places.of(row);
+    if place.is_none() && wanted.size > 0 {
+        return Ok(None);
+    }
     let mut file = tempfile::tempfile().map_err(TocError::Spool)?;
     if let Some(place) = place {
         let mut blob = Pieces { left: place.at..place.end, parts, piece: io::Cursor::default(), failed: None };

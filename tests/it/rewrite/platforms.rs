@@ -151,6 +151,9 @@ fn what_an_index_says_is_kept_and_attestations_are_not() {
     let mut windows = children[0].clone();
     windows["platform"] = json!({ "os": "windows", "architecture": "amd64" });
     children.extend([attestation, windows]);
+    // One that is said to be an index, and is none; and of which only its config says what it is made for.
+    children[1]["mediaType"] = json!("application/vnd.oci.image.index.v1+json");
+    children[1]["platform"].take();
     let inner = layout.put_index(&children);
     let outer = json!({ "schemaVersion": 2, "manifests": [inner], "annotations": { "org.example.index": "kept" } });
     let outer = layout.put("application/vnd.oci.image.index.v1+json", outer.to_string().into_bytes());
