@@ -1,4 +1,5 @@
-//! Images to calibrate with, made of this machine's own files: a shell, and the shell with a part of `/usr`.
+//! Images to calibrate with, made of this machine's own files: a shell, and the shell with a part of `/usr`, once by
+//! bytes and once small files alone. A machine may be slow with bytes, and fast with names, and the other way round.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -25,28 +26,34 @@ const FILES: &str = "/usr";
 const LAYERS: [u64; 2] = [150_000_000, 50_000_000];
 /// Larger files are passed over: they would be the image.
 const LARGEST_FILE: u64 = 20_000_000;
+/// The image of small files: how many, and of what size at the most.
+const SMALL_FILES: usize = 8_000;
+const SMALL_FILE: u64 = 8_192;
 /// A machine may have more files than are worth looking at.
 const MOST_FILES: usize = 300_000;
 
-/// Names of the images: the small one, and the large one.
-pub const SAMPLES: [&str; 2] = ["small", "large"];
+/// Names of the images: the shell alone, with many small files, and with many bytes.
+pub const SAMPLES: [&str; 3] = ["small", "many", "large"];
 
-/// Writes the small image, and if asked for the large one, as an OCI layout into a folder of a room, and gives what each
+/// Writes the small image, and if asked for the other two, as an OCI layout into a folder of a room, and gives what each
 /// one's layers cost.
-pub fn write_samples(room: &Room, folder: &str, large: bool, stop: &Stop) -> Result<Vec<Vec<LayerCost>>, MeasureError> {
+pub fn write_samples(room: &Room, folder: &str, all: bool, stop: &Stop) -> Result<Vec<Vec<LayerCost>>, MeasureError> {
     let mut to = LayoutWriter::create(&room.folder(folder)?)?;
     let shell = layer(&to, &shell(stop))?;
     let mut images = vec![vec![shell.clone()]];
-    if large {
+    if all {
         let files = usr_files();
-        let mut layers = vec![shell];
-        for (at, budget) in LAYERS.into_iter().enumerate() {
-            if stop.load(Ordering::Relaxed) {
-                return Err(MeasureError::Interrupted);
+        let parts = LAYERS.into_iter().enumerate().map(|(at, budget)| part(&files, at, budget));
+        for parts in [vec![small_files(&files)], parts.collect()] {
+            let mut layers = vec![shell.clone()];
+            for files in &parts {
+                if stop.load(Ordering::Relaxed) {
+                    return Err(MeasureError::Interrupted);
+                }
+                layers.push(layer(&to, files)?);
             }
-            layers.push(layer(&to, &part(&files, at, budget))?);
+            images.push(layers);
         }
-        images.push(layers);
     }
     for (name, layers) in SAMPLES.iter().zip(&images) {
         let blobs: Vec<Descriptor> = layers.iter().map(|layer| layer.blob.clone()).collect();
@@ -102,10 +109,21 @@ fn part(files: &[(PathBuf, u64)], number: usize, budget: u64) -> Vec<(PathBuf, P
         let mine = hasher.finish() % LAYERS.len() as u64 == number as u64 && (hasher.finish() >> 32) % parts < 2;
         if mine && *size <= left {
             left -= size;
-            picked.push((path.clone(), Path::new("/sample").join(path.strip_prefix("/").unwrap_or(path))));
+            picked.push(sampled(path));
         }
     }
     picked
+}
+
+/// Small files from everywhere: every so-manieth.
+fn small_files(files: &[(PathBuf, u64)]) -> Vec<(PathBuf, PathBuf)> {
+    let small: Vec<&PathBuf> = files.iter().filter(|(_, size)| *size <= SMALL_FILE).map(|(path, _)| path).collect();
+    small.iter().step_by(small.len().div_ceil(SMALL_FILES).max(1)).map(|path| sampled(path)).collect()
+}
+
+/// A file, and its name in the image.
+fn sampled(path: &Path) -> (PathBuf, PathBuf) {
+    (path.to_owned(), Path::new("/sample").join(path.strip_prefix("/").unwrap_or(path)))
 }
 
 /// Writes files, each under its name in the image, as a gzipped layer. Files that can't be read are passed over.

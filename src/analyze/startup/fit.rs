@@ -11,8 +11,8 @@ use super::{Coefficients, Engine, LayerCost, Profile, Trust, predict};
 const FACTORS: (f64, f64) = (0.01, 100.0);
 /// Halvings of that range: more than enough for a thousandth.
 const STEPS: usize = 40;
-/// How often both factors are fitted in turn; each hardly moves the other.
-const ROUNDS: usize = 8;
+/// How often the factors are fitted in turn; each hardly moves the others.
+const ROUNDS: usize = 16;
 
 /// A start that was measured: medians over its runs. Seconds.
 #[derive(Clone, Debug)]
@@ -38,25 +38,39 @@ pub struct Calibration {
     pub residual: f64,
 }
 
-/// Scales the shipped numbers of an engine until they give what was measured: what grows with the layers by one factor,
-/// set by the largest image, and what every start costs by the smallest. With few samples, two factors foretell images
-/// that were not measured better than each coefficient fitted for itself. `None` without samples.
+/// Scales the shipped numbers of an engine until they give what was measured: what grows with the bytes of the layers by
+/// one factor, set by the largest image, what grows with their files by another, set by the image with the most files for
+/// its bytes, and what every start costs by the smallest. Without a third image, files cost as bytes do. With few samples,
+/// these factors foretell images that were not measured better than each coefficient fitted for itself. `None` without
+/// samples.
 pub fn fit(engine: Engine, samples: &[Sample], processors: f64) -> Option<Calibration> {
     let size = |sample: &&Sample| sample.layers.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.tar_bytes));
     let (small, large) = (samples.iter().min_by_key(size)?, samples.iter().max_by_key(size)?);
+    let between = samples.iter().filter(|sample| size(&small) < size(sample) && size(sample) < size(&large));
+    let many = between.max_by(|a, b| density(a).total_cmp(&density(b))).filter(|many| density(many) > density(large));
     let shipped = Coefficients { processors, ..Coefficients::shipped(engine) };
-    let mut costs = shipped;
+    let (mut work, mut files, mut fixed) = (1.0, 1.0, 1.0);
+    let costs = |work: f64, files: f64, fixed: f64| Coefficients {
+        entries: shipped.entries * files,
+        fixed: shipped.fixed * fixed,
+        ..shipped.with_work(work)
+    };
     for _ in 0..ROUNDS {
-        let work =
-            solve(|work| pull(engine, Coefficients { fixed: costs.fixed, ..shipped.with_work(work) }, large), large);
-        costs = Coefficients { fixed: costs.fixed, ..shipped.with_work(work) };
-        let fixed = solve(|factor| pull(engine, Coefficients { fixed: shipped.fixed * factor, ..costs }, small), small);
-        costs.fixed = shipped.fixed * fixed;
+        work = solve(|work| pull(engine, costs(work, if many.is_some() { files } else { work }, fixed), large), large);
+        files = many.map_or(work, |many| solve(|files| pull(engine, costs(work, files, fixed), many), many));
+        fixed = solve(|fixed| pull(engine, costs(work, files, fixed), small), small);
     }
+    let mut costs = costs(work, files, fixed);
     (costs.create, costs.create_tar) = line(small, large, |sample| sample.create);
     (costs.start, costs.start_tar) = line(small, large, |sample| sample.ready);
     let off = |sample: &Sample| (pull(engine, costs, sample) / sample.pull.max(f64::MIN_POSITIVE) - 1.0).abs();
     Some(Calibration { costs, residual: samples.iter().map(off).fold(0.0, f64::max) })
+}
+
+/// Entries for each byte of tar.
+fn density(sample: &Sample) -> f64 {
+    let sum = |of: fn(&LayerCost) -> u64| sample.layers.iter().map(|layer| of(layer) as f64).sum::<f64>();
+    sum(|layer| layer.entries) / sum(|layer| layer.tar_bytes).max(1.0)
 }
 
 /// What a pull takes with some numbers.

@@ -262,12 +262,31 @@ fn a_slower_machine_is_learnt_from_two_images() {
 }
 
 #[test]
+fn a_machine_that_is_slow_with_files_alone_is_learnt_from_three() {
+    for engine in [Engine::Podman, Engine::Docker, Engine::Containerd] {
+        let shipped = Coefficients::shipped(engine);
+        let truth = Coefficients { entries: shipped.entries * 4.0, ..shipped.with_work(1.5) };
+        let setting = Setting { costs: truth, ..Setting::shipped(engine, Profile::loopback()) };
+        let sample = |stored: u64, tar: u64, entries: u64| {
+            let layers = vec![LayerCost::new(digest(1), "application/tar+gzip", stored, tar, entries)];
+            let Prediction { pull, create, ready, .. } = predict(&layers, &HashSet::new(), &setting);
+            Sample { layers, profile: setting.profile.clone(), pull, create, ready }
+        };
+        let samples = [sample(1 << 20, 2 << 20, 8), sample(9 << 20, 24 << 20, 9000), sample(70 << 20, 200 << 20, 5000)];
+        let found = fit(engine, &samples, 2.0).unwrap();
+        let near = |a: f64, b: f64| (a / b - 1.0).abs() < 0.01;
+        assert!(near(found.costs.entries, truth.entries) && near(found.costs.tar, truth.tar), "{engine:?}: {found:?}");
+    }
+}
+
+fn digest(at: u32) -> Digest {
+    let mut bytes = [0; 32];
+    bytes[..4].copy_from_slice(&at.to_le_bytes());
+    Digest::Sha256(bytes)
+}
+
+#[test]
 fn hostile_sizes_end() {
-    let digest = |at: u32| {
-        let mut bytes = [0; 32];
-        bytes[..4].copy_from_slice(&at.to_le_bytes());
-        Digest::Sha256(bytes)
-    };
     let layers: Vec<LayerCost> = (0..2000)
         .map(|at| {
             LayerCost::new(digest(at), "application/tar+gzip", u64::MAX >> (at % 64), u64::MAX >> (at % 7), at.into())
