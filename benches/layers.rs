@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use layerscope::blob::{Claims, Pool, Verify};
-use layerscope::index::{self, LayerIndex};
+use layerscope::index::{self, Code, LayerIndex};
 use layerscope::model::{ContentId, DiffId, Digest, Entry, EntryKind, LayerPath, Meta};
 use layerscope::tree::Tree;
 
@@ -78,8 +78,7 @@ fn layer(entries: Vec<Entry>) -> Arc<LayerIndex> {
         entries,
         captured,
         packages: Vec::new(),
-        loadables: Vec::new(),
-        imports: Vec::new(),
+        code: Code::default(),
         notes,
     };
     Arc::new(index)

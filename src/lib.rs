@@ -13,6 +13,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`model`] | the nouns: digest, reference, image, layer, path, entry; imports nothing of ours |
+//! | [`parallel`] | work on several processors |
 //! | [`source`] | images from registries, layouts, archives, engines: documents verified, blobs as plain `Read`s |
 //! | [`blob`] | a layer's bytes: decoded, hashed, checked, drained to the end |
 //! | [`pkgdb`] | readers of package databases |
@@ -44,6 +45,7 @@ pub mod elf;
 pub mod index;
 pub mod measure;
 pub mod model;
+pub mod parallel;
 pub mod pkgdb;
 pub mod recommend;
 pub mod report;

@@ -4,11 +4,11 @@
 mod toc;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read};
-use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::analyze::Subject;
 use crate::blob::{Claims, Pool, Verify};
@@ -18,6 +18,7 @@ use crate::model::{
     ArchiveFormat, Descriptor, DiffId, Digest, EntryId, EntryKind, Image, ImageRef, Layer, LayerPath, Manifest,
     Platform, instructions,
 };
+use crate::parallel::{in_parallel, processors};
 use crate::source::{self, ImageIndex, Source, SourceError};
 use crate::tree::{FollowError, Tree};
 
@@ -110,12 +111,16 @@ pub struct Options {
 pub struct Held(Arc<Mutex<HashMap<LayerKey, Weak<LayerIndex>>>>);
 
 impl Held {
+    fn lock(&self) -> MutexGuard<'_, HashMap<LayerKey, Weak<LayerIndex>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn get(&self, key: &LayerKey) -> Option<Arc<LayerIndex>> {
-        lock(&self.0).get(key)?.upgrade()
+        self.lock().get(key)?.upgrade()
     }
 
     fn put(&self, key: LayerKey, layer: &Arc<LayerIndex>) {
-        let mut held = lock(&self.0);
+        let mut held = self.lock();
         held.retain(|_, layer| layer.strong_count() > 0);
         held.insert(key, Arc::downgrade(layer));
     }
@@ -232,20 +237,26 @@ pub enum ScanError {
 
 /// Scans images together: a layer that several of them have is read once.
 pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Result<Vec<Scanned>, ScanError> {
-    let found = in_parallel(refs, |_, reference| find(reference, options))?;
+    let found = in_parallel(refs, at_once(refs), |_, reference| find(reference, options))?;
     for (image, (manifest, _)) in found.iter().enumerate() {
         on_event(ScanEvent::Resolved { image, manifest });
     }
     let by_sha256 = options.needs != Needs::Everything
         && found.iter().any(|(manifest, _)| manifest.layers.iter().any(|layer| Toc::of(layer).is_some()));
-    let tables = Reading { found: &found, options, by_sha256, on_event, stop: Arc::default() }.layers()?;
-    Ok(found.into_iter().map(|found| assemble(found, options.ranges, &tables)).collect())
+    let at_once = at_once(refs);
+    let tables = Reading { found: &found, options, by_sha256, at_once, on_event, stop: Arc::default() }.layers()?;
+    if let Some(cache) = &options.cache {
+        cache.tidy();
+    }
+    let assemble = |_: usize, found: &Found| Ok::<_, Infallible>(assemble(found.clone(), options.ranges, &tables));
+    let Ok(scanned) = in_parallel(&found, processors(), assemble);
+    Ok(scanned)
 }
 
 /// The documents of images, nothing of their layers. An image that can't be had spoils nothing for the others.
 pub fn documents(refs: &[ImageRef], options: &Options) -> Vec<Result<Manifest, ScanError>> {
-    let found = in_parallel(refs, |_, reference| Ok::<_, std::convert::Infallible>(find(reference, options)));
-    found.unwrap_or_default().into_iter().map(|found| found.map(|(manifest, _)| manifest)).collect()
+    let Ok(found) = in_parallel(refs, at_once(refs), |_, reference| Ok::<_, Infallible>(find(reference, options)));
+    found.into_iter().map(|found| found.map(|(manifest, _)| manifest)).collect()
 }
 
 /// The index that a name stands for; `None` where it stands for one image, can be read once only, or may not be asked for.
@@ -300,6 +311,7 @@ struct Reading<'a> {
     options: &'a Options,
     /// Whether contents are told by SHA-256: see [`Options::needs`].
     by_sha256: bool,
+    at_once: usize,
     on_event: OnEvent<'a>,
     stop: Arc<AtomicBool>,
 }
@@ -307,9 +319,8 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn layers(&self) -> Result<HashMap<LayerKey, Table>, ScanError> {
         let jobs = self.jobs();
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let pool = Pool::new(processors);
-        let indexes = in_parallel(&jobs, |_, job| {
+        let pool = Pool::new(processors());
+        let indexes = in_parallel(&jobs, self.at_once, |_, job| {
             let result = self.layer(&pool, job);
             if result.is_err() {
                 self.stop.store(true, Ordering::Relaxed);
@@ -408,41 +419,14 @@ impl Read for Stoppable {
     }
 }
 
-/// Layers that are read at once at least: more than a small machine has processors, since networks have their waits.
-const AT_ONCE: usize = 4;
+/// Layers that are asked of a network at once at least: more than a small machine has processors, since it has its waits.
+const ASKED_AT_ONCE: usize = 4;
 
-/// Works on all items, some at once; gives the results in order, or what failed first.
-fn in_parallel<T: Sync, R: Send, E: Send>(
-    items: &[T],
-    work: impl Fn(usize, &T) -> Result<R, E> + Sync,
-) -> Result<Vec<R>, E> {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
-    let results: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..items.len().min(processors.max(AT_ONCE)) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    // Let go of at once: a guard in a condition would be held through the body.
-                    let stop = lock(&failed).is_some();
-                    let Some(item) = items.get(at).filter(|_| !stop) else { return };
-                    match work(at, item) {
-                        Ok(result) => *lock(&results[at]) = Some(result),
-                        Err(error) => drop(lock(&failed).get_or_insert(error)),
-                    }
-                }
-            });
-        }
-    });
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error),
-        None => Ok(results.into_iter().filter_map(|result| lock(&result).take()).collect()),
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// What is read at once. From a disk no more than there are processors: of two layers that share one, the larger comes to
+/// its end late, and then keeps one processor busy alone.
+fn at_once(refs: &[ImageRef]) -> usize {
+    let asks = refs.iter().any(|reference| matches!(reference, ImageRef::Registry(_)));
+    if asks { processors().max(ASKED_AT_ONCE) } else { processors() }
 }
 
 /// Puts the image together from what was read.

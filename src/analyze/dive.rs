@@ -5,7 +5,7 @@
 //! figures differ from ours on purpose: the copy that survives counts as wasted too, directories removed by an opaque
 //! marker don't count, and neither do the later paths of a layer that hides what isn't there: dive stops at that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::index::LayerIndex;
 use crate::model::{Entry, EntryKind, components, split_last};
@@ -24,31 +24,20 @@ pub struct Dive {
 
 /// Computes dive's figures.
 pub fn dive(tree: &Tree) -> Dive {
-    let mut paths = HashMap::new();
-    let mut below: Option<Headers> = None;
+    let mut headers = Headers::default();
     let mut user_bytes = 0_u64;
     for (index, layer) in tree.layers().iter().enumerate() {
-        let headers = Headers::of(layer);
-        let Some(stacked) = &mut below else {
+        headers.read(layer);
+        if index == 0 {
             // dive stacks the lowest layer on a copy of itself.
-            headers.count(&headers, &mut paths);
-            // … which changes nothing where it hides nothing.
-            let mut lowest = headers;
-            if layer.entries.iter().any(|entry| entry.kind == EntryKind::Whiteout) {
-                let copy = lowest.clone();
-                lowest.stack(&copy);
-            }
-            below = Some(lowest);
-            continue;
-        };
-        user_bytes = layer.entries.iter().map(header_size).fold(user_bytes, u64::saturating_add);
-        headers.count(stacked, &mut paths);
-        // Nothing asks for what is on the uppermost.
-        if index + 1 < tree.layers().len() {
-            stacked.stack(&headers);
+            headers.stack();
+        } else {
+            user_bytes = layer.entries.iter().map(header_size).fold(user_bytes, u64::saturating_add);
         }
+        headers.count();
+        headers.hide_and_stack();
     }
-    figures(paths.values(), user_bytes)
+    figures(headers.nodes.iter().filter_map(|node| node.sizes.as_ref()), user_bytes)
 }
 
 fn figures<'p>(paths: impl Iterator<Item = &'p PathSizes>, user_bytes: u64) -> Dive {
@@ -86,162 +75,184 @@ impl PathSizes {
     }
 }
 
-/// A tar's headers as a tree, or several stacked. The root is the first.
-#[derive(Clone)]
-struct Headers {
-    nodes: Vec<Header>,
+/// The headers of all layers' tars as one tree: those of the layer that was read last, and those that are stacked so far.
+#[derive(Default)]
+struct Headers<'l> {
+    /// One for each path that any layer names. The root is the first, a child comes after its parent.
+    nodes: Vec<Node<'l>>,
     /// The folder that was looked for last: those of one folder mostly follow each other.
-    last: (Vec<u8>, usize),
+    last: (&'l [u8], usize),
+    /// Layers that were read.
+    layers: u32,
+    /// The nodes of the last one, but the root.
+    own: Vec<usize>,
+    /// … and those that it hides.
+    hidden: Vec<usize>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Default)]
+struct Node<'l> {
+    path: &'l [u8],
+    children: BTreeMap<&'l [u8], usize>,
+    /// The last layers (from 1) that have it, that have something in it, and that hide it.
+    named: u32,
+    filled: u32,
+    hidden: u32,
+    /// What that layer says of it, and what the stacked layers say, if they have it.
+    own: Header,
+    stacked: Option<Header>,
+    /// Where it was a leaf.
+    sizes: Option<PathSizes>,
+}
+
+#[derive(Clone, Copy, Default)]
 struct Header {
     /// Its size in the tar; 0 for a directory that is only implied.
     size: u64,
     /// Whether it has an entry of its own that is a directory.
     is_dir: bool,
-    children: BTreeMap<Box<[u8]>, usize>,
-}
-
-/// Where a walk is: a header, its name, and how long the path of its parent is.
-struct Step<'h> {
-    at: usize,
-    name: &'h [u8],
-    parent: usize,
-    entered: bool,
 }
 
 const WHITEOUT: &[u8] = b".wh.";
 
-impl Headers {
-    fn of(layer: &LayerIndex) -> Self {
-        let mut headers = Self { nodes: vec![Header::default()], last: (Vec::new(), 0) };
+impl<'l> Headers<'l> {
+    fn read(&mut self, layer: &'l LayerIndex) {
+        if self.nodes.is_empty() {
+            self.nodes.push(Node::default());
+        }
+        self.layers += 1;
+        self.own.clear();
+        self.hidden.clear();
+        // A folder that was named by another layer is named by this one when it is looked for again.
+        self.last = (b"", 0);
         for entry in &layer.entries {
-            let at = headers.place(entry);
-            if !matches!(entry.kind, EntryKind::Opaque) && at != 0 {
-                headers.set(at, header_size(entry), matches!(entry.kind, EntryKind::Dir));
+            let path = entry.path.as_bytes();
+            let folder = self.folder(split_last(path).0);
+            match entry.kind {
+                _ if path.is_empty() => {}
+                EntryKind::Whiteout => self.hide(folder, path),
+                _ => {
+                    let at = self.name(folder, path);
+                    if entry.kind != EntryKind::Opaque {
+                        self.nodes[at].own = Header { size: header_size(entry), is_dir: entry.kind == EntryKind::Dir };
+                    }
+                }
             }
         }
-        headers
     }
 
-    fn place(&mut self, entry: &Entry) -> usize {
-        if !matches!(entry.kind, EntryKind::Whiteout) {
-            return self.add(entry.path.as_bytes());
-        }
-        let folder = self.folder(entry.path.parent_bytes());
-        self.child(folder, &[WHITEOUT, entry.path.file_name()].concat())
-    }
-
-    fn set(&mut self, at: usize, size: u64, is_dir: bool) {
-        (self.nodes[at].size, self.nodes[at].is_dir) = (size, is_dir);
-    }
-
-    fn add(&mut self, path: &[u8]) -> usize {
-        let (folder, name) = split_last(path);
-        let folder = self.folder(folder);
-        if name.is_empty() { folder } else { self.child(folder, name) }
-    }
-
-    fn folder(&mut self, path: &[u8]) -> usize {
+    fn folder(&mut self, path: &'l [u8]) -> usize {
         if self.last.0 != path {
-            self.last.1 = components(path).fold(0, |at, name| self.child(at, name));
-            self.last.0.clear();
-            self.last.0.extend_from_slice(path);
+            let mut end = 0;
+            let at = components(path).fold(0, |at, name| {
+                end += name.len() + usize::from(end > 0);
+                self.name(at, &path[..end])
+            });
+            self.last = (path, at);
         }
         self.last.1
     }
 
-    fn child(&mut self, folder: usize, name: &[u8]) -> usize {
-        if let Some(child) = self.nodes[folder].children.get(name) {
-            return *child;
+    /// The layer names a path, which lies in this folder.
+    fn name(&mut self, folder: usize, path: &'l [u8]) -> usize {
+        let at = self.child(folder, path);
+        if self.nodes[at].named != self.layers {
+            (self.nodes[at].named, self.nodes[at].own) = (self.layers, Header::default());
+            self.own.push(at);
         }
-        let child = self.nodes.len();
-        self.nodes.push(Header::default());
-        self.nodes[folder].children.insert(name.into(), child);
-        child
+        at
     }
 
-    fn find(&self, path: &[u8]) -> Option<usize> {
-        components(path).try_fold(0, |at, name| self.nodes[at].children.get(name).copied())
-    }
-
-    /// Visits every header but the root, children first and in order of names, until `visit` says stop. It is given
-    /// the path, which is that of the hidden file for a whiteout.
-    fn walk(&self, mut visit: impl FnMut(&[u8], &Header, bool) -> Option<()>) -> Option<()> {
-        let mut path = Vec::new();
-        let mut stack = vec![Step { at: 0, name: b"", parent: 0, entered: false }];
-        while let Some(step) = stack.pop() {
-            let header = &self.nodes[step.at];
-            path.truncate(step.parent);
-            if step.entered || header.children.is_empty() {
-                if step.at != 0 {
-                    let hidden = step.name.strip_prefix(WHITEOUT);
-                    path.extend_from_slice(hidden.unwrap_or(step.name));
-                    visit(&path, header, hidden.is_some())?;
-                }
-                continue;
-            }
-            path.extend_from_slice(step.name);
-            if step.at != 0 {
-                path.push(b'/');
-            }
-            let parent = path.len();
-            stack.push(Step { entered: true, ..step });
-            let children = header.children.iter().rev();
-            stack.extend(children.map(|(name, &at)| Step { at, name, parent, entered: false }));
+    /// The layer hides it.
+    fn hide(&mut self, folder: usize, path: &'l [u8]) {
+        let at = self.child(folder, path);
+        if self.nodes[at].hidden != self.layers {
+            self.nodes[at].hidden = self.layers;
+            self.hidden.push(at);
         }
-        Some(())
     }
 
-    /// Adds this layer's leaves to what is known of their paths.
-    fn count(&self, below: &Self, paths: &mut HashMap<Vec<u8>, PathSizes>) {
-        let mut sums = None;
-        let _stopped = self.walk(|path, header, is_whiteout| {
-            if !header.children.is_empty() {
-                return Some(());
+    fn child(&mut self, folder: usize, path: &'l [u8]) -> usize {
+        let next = self.nodes.len();
+        let node = &mut self.nodes[folder];
+        node.filled = self.layers;
+        let at = *node.children.entry(split_last(path).1).or_insert(next);
+        if at == next {
+            self.nodes.push(Node { path, ..Node::default() });
+        }
+        at
+    }
+
+    /// Adds the layer's leaves to what is known of their paths. A whiteout is a leaf.
+    fn count(&mut self) {
+        let is_leaf = |at: &&usize| self.nodes[**at].filled != self.layers;
+        let mut leaves: Vec<(usize, bool)> = self.own.iter().filter(is_leaf).map(|&at| (at, false)).collect();
+        leaves.extend(self.hidden.iter().map(|&at| (at, true)));
+        // dive stops at what hides nothing, in the order of names.
+        let hides_nothing = |&(at, is_whiteout): &(usize, bool)| is_whiteout && self.nodes[at].stacked.is_none();
+        if leaves.iter().any(hides_nothing) {
+            leaves.sort_by(|a, b| self.names(*a).cmp(self.names(*b)));
+            if let Some(stop) = leaves.iter().position(hides_nothing) {
+                leaves.truncate(stop + 1);
             }
-            // dive makes its note of the path before it looks for what is hidden.
-            let sizes = paths.entry(path.to_vec()).or_default();
-            let size = if !is_whiteout {
-                header.size
-            } else {
-                let hidden = below.find(path)?;
-                let sums = sums.get_or_insert_with(|| below.sums());
-                if below.nodes[hidden].is_dir { sums[hidden] } else { 0 }
+        }
+        for (at, is_whiteout) in leaves {
+            let size = match self.nodes[at].stacked {
+                _ if !is_whiteout => Some(self.nodes[at].own.size),
+                None => None,
+                Some(Header { is_dir: true, .. }) => Some(self.stacked_bytes(at)),
+                Some(_) => Some(0),
             };
-            sizes.add(size);
-            Some(())
-        });
-    }
-
-    /// For every header, its size and that of all below it. A child comes after its parent in the list.
-    fn sums(&self) -> Vec<u64> {
-        let mut sums: Vec<u64> = self.nodes.iter().map(|header| header.size).collect();
-        for (at, header) in self.nodes.iter().enumerate().rev() {
-            sums[at] = header.children.values().fold(sums[at], |sum, &child| sum.saturating_add(sums[child]));
+            // dive makes its note of the path before it looks for what is hidden.
+            let sizes = self.nodes[at].sizes.get_or_insert_default();
+            size.into_iter().for_each(|size| sizes.add(size));
         }
-        sums
     }
 
-    /// Lays another layer over this one. A directory that the upper one only implies forgets what it was.
-    fn stack(&mut self, upper: &Self) {
-        let _all = upper.walk(|path, header, is_whiteout| {
-            if is_whiteout {
-                self.remove(path);
-            } else {
-                let at = self.add(path);
-                self.set(at, header.size, header.is_dir);
+    /// A leaf's names on the way from the root, as they stand in the tar.
+    fn names(&self, (at, is_whiteout): (usize, bool)) -> impl Iterator<Item = (&'l [u8], &'l [u8])> {
+        let (folder, name) = split_last(self.nodes[at].path);
+        // Compared as one: the first of two parts is all of the name, but for a whiteout.
+        let last: (&[u8], &[u8]) = if is_whiteout { (WHITEOUT, name) } else { (name, b"") };
+        components(folder).map(|name| (name, &b""[..])).chain([last])
+    }
+
+    /// The size of what is stacked at and below a path.
+    fn stacked_bytes(&self, at: usize) -> u64 {
+        let (mut sum, mut stack) = (0_u64, vec![at]);
+        while let Some(at) = stack.pop() {
+            if let Some(header) = self.nodes[at].stacked {
+                sum = sum.saturating_add(header.size);
+                stack.extend(self.nodes[at].children.values());
             }
-            Some(())
-        });
+        }
+        sum
     }
 
-    fn remove(&mut self, path: &[u8]) {
-        let (folder, name) = split_last(path);
-        if let Some(folder) = self.find(folder) {
-            self.nodes[folder].children.remove(name);
-            self.last = (Vec::new(), 0);
+    /// Lays the layer over those below. A directory that it only implies forgets what it was.
+    fn stack(&mut self) {
+        for &at in &self.own {
+            self.nodes[at].stacked = Some(self.nodes[at].own);
+        }
+    }
+
+    /// … in the order of names: what it both hides and names itself is gone where the name comes before the whiteout.
+    fn hide_and_stack(&mut self) {
+        let is_last = |&at: &usize| {
+            let name = split_last(self.nodes[at].path).1;
+            self.nodes[at].named == self.layers && *name < *[WHITEOUT, name].concat()
+        };
+        let (last, first): (Vec<usize>, Vec<usize>) = self.hidden.iter().copied().partition(is_last);
+        self.remove(first);
+        self.stack();
+        self.remove(last);
+    }
+
+    fn remove(&mut self, mut stack: Vec<usize>) {
+        while let Some(at) = stack.pop() {
+            if self.nodes[at].stacked.take().is_some() {
+                stack.extend(self.nodes[at].children.values());
+            }
         }
     }
 }

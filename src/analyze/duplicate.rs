@@ -1,7 +1,5 @@
 //! Files that the merged tree has more than once: what a union filesystem can't share, since it shares layers.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::model::{ContentId, Digest, Entry, EntryId, EntryKind, LayerPath};
 use crate::tree::Tree;
 
@@ -55,21 +53,26 @@ pub struct Copy {
 
 /// Finds visible regular files of equal content and more than zero bytes.
 pub fn duplicates(tree: &Tree) -> Duplicates {
-    let mut first: HashMap<(ContentId, u64), EntryId> = HashMap::new();
     let visible = tree.files().filter(|(_, entry, outcome)| outcome.is_visible() && entry.file_bytes() > 0);
-    let contents = visible.filter_map(|(id, entry, _)| Some((id, content(entry)?)));
-    let repeated: HashSet<_> =
-        contents.filter_map(|(id, content)| (*first.entry(content).or_insert(id) != id).then_some(content)).collect();
-    let mut found: HashMap<(ContentId, u64), Vec<Copy>> = HashMap::new();
-    let mut seen = HashSet::new();
-    for item in tree.walk() {
-        let Some((inode, entry)) = item.node.inode().zip(tree.data(item.node)) else { continue };
-        let Some(content) = content(tree.entry(entry)).filter(|content| repeated.contains(content)) else { continue };
-        if seen.insert(inode) {
-            found.entry(content).or_default().push(Copy { path: item.path(), entry });
+    let mut contents: Vec<_> = visible.filter_map(|(id, entry, _)| Some((content(entry)?, id))).collect();
+    contents.sort_unstable();
+    let mut groups: Vec<((ContentId, u64), Vec<Copy>)> = Vec::new();
+    let mut group_of: Vec<Vec<Option<u32>>> =
+        tree.layers().iter().map(|layer| vec![None; layer.entries.len()]).collect();
+    for equal in contents.chunk_by(|(a, _), (b, _)| a == b).filter(|equal| equal.len() > 1) {
+        for (_, id) in equal {
+            group_of[id.layer as usize][id.row as usize] = Some(groups.len() as u32);
+        }
+        groups.push((equal[0].0, Vec::with_capacity(equal.len())));
+    }
+    for item in tree.walk().filter(|item| !item.node.is_dir()) {
+        let Some(entry) = tree.data(item.node) else { continue };
+        // Its first path stands for a file with several.
+        if let Some(group) = group_of[entry.layer as usize][entry.row as usize].take() {
+            groups[group as usize].1.push(Copy { path: item.path(), entry });
         }
     }
-    let groups = found.into_iter().filter(|(_, copies)| copies.len() > 1);
+    let groups = groups.into_iter().filter(|(_, copies)| copies.len() > 1);
     summed(groups.map(|((content, size), copies)| group(tree, content, size, copies)).collect())
 }
 

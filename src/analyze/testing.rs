@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use super::Subject;
 use crate::elf::{Elf, Hashes, Loadable, Names, Requirement, Script, Symbols, Target, hash};
-use crate::index::LayerIndex;
+use crate::index::{Code, LayerIndex};
 use crate::model::{ContentId, DiffId, Digest, Entry, EntryKind, Image, Layer, LayerPath, Manifest, Meta};
 use crate::pkgdb::Import;
 use crate::tree::Tree;
@@ -88,8 +88,7 @@ pub(super) fn layer(text: &str) -> LayerIndex {
         entries,
         captured,
         packages: Vec::new(),
-        loadables,
-        imports: rows().filter_map(|(row, line)| Some((row, Some(imports(line)?)))).collect(),
+        code: Code::new(loadables, rows().filter_map(|(row, line)| Some((row, Some(imports(line)?)))).collect()),
         notes: Vec::new(),
     }
 }

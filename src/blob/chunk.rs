@@ -3,6 +3,15 @@
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What a layer is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// As it is stored.
+    Blob,
+    /// What that decodes to.
+    Tar,
+}
+
 /// A piece of a layer's tar or blob.
 pub struct Chunk {
     buffer: Vec<u8>,
@@ -17,6 +26,11 @@ impl Chunk {
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[..self.len]
     }
+
+    /// The stream that it is of.
+    pub(super) fn stream(&self) -> Stream {
+        self.home.stream
+    }
 }
 
 impl Drop for Chunk {
@@ -25,14 +39,21 @@ impl Drop for Chunk {
     }
 }
 
-/// The buffers of one layer.
-#[derive(Clone, Default)]
-pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+/// The buffers of one stream of a layer.
+#[derive(Clone)]
+pub(super) struct Buffers {
+    stream: Stream,
+    free: Arc<Mutex<Vec<Vec<u8>>>>,
+}
 
 /// Buffers are of this size; less of one may be used.
 pub(super) const BUFFER: usize = 1 << 20;
 
 impl Buffers {
+    pub(super) fn of(stream: Stream) -> Self {
+        Self { stream, free: Arc::default() }
+    }
+
     /// Reads up to `want` bytes, at most a buffer full. Shorter only at the stream's end.
     pub(super) fn fill(&self, read: &mut dyn Read, want: usize) -> io::Result<Chunk> {
         let mut chunk = Chunk { buffer: self.take(), len: 0, stored: (0, 0), home: self.clone() };
@@ -49,11 +70,11 @@ impl Buffers {
     }
 
     fn take(&self) -> Vec<u8> {
-        let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         free.unwrap_or_else(|| vec![0; BUFFER])
     }
 
     fn give_back(&self, buffer: Vec<u8>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
     }
 }

@@ -15,7 +15,7 @@ use super::Chunk;
 /// Something that reads a stream piece by piece.
 pub trait Stage: Send + 'static {
     /// Takes the next piece.
-    fn feed(&mut self, chunk: &Chunk);
+    fn feed(&mut self, chunk: &Arc<Chunk>);
 }
 
 /// Pieces that may wait in a lane before the decoding thread works them off itself.
@@ -181,13 +181,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blob::chunk::Buffers;
+    use crate::blob::chunk::{Buffers, Stream};
 
     #[derive(Default)]
     struct Count(usize);
 
     impl Stage for Count {
-        fn feed(&mut self, _: &Chunk) {
+        fn feed(&mut self, _: &Arc<Chunk>) {
             self.0 += 1;
         }
     }
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn helpers_that_are_faster_than_the_decoder_lose_no_piece() {
         let pool = Pool::new(4);
-        let chunk = Arc::new(Buffers::default().fill(&mut &b"x"[..], 1).unwrap());
+        let chunk = Arc::new(Buffers::of(Stream::Tar).fill(&mut &b"x"[..], 1).unwrap());
         let lane = pool.open(Count::default());
         for _ in 0..300_000 {
             pool.push(&lane, Arc::clone(&chunk));

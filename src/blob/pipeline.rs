@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::chunk::{BUFFER, Buffers, Chunk};
-use super::hash::Hasher;
+use super::chunk::{BUFFER, Buffers, Chunk, Stream};
+use super::hash::{Digests, Hasher};
 use super::lane::{Lane, Pool, Stage};
 use super::{BlobError, Compression, Verify};
 use crate::model::{DiffId, Digest};
@@ -69,48 +69,44 @@ struct Pass<'a, S> {
 impl<S: Stage> Pass<'_, S> {
     fn read(&self, source: Box<dyn Read + Send>) -> Result<Facts, BlobError> {
         let mut blob = Blob::new(self, source);
-        let head = blob.fill_buf().map(Compression::of);
-        let compression = head.unwrap_or(Compression::None);
-        let hashed_apart =
-            compression != Compression::None || self.claims.digest.algorithm() != self.claims.diff_id.0.algorithm();
-        let diff_lane =
-            (self.verify == Verify::Full && hashed_apart).then(|| self.pool.open(Hasher::like(&self.claims.diff_id.0)));
+        let compression = blob.compression;
         let decoded = match compression {
-            Compression::None => self.pass_on(&mut blob, diff_lane.as_ref()),
-            _ => self.decode(compression, &mut blob, diff_lane.as_ref()),
+            Compression::None => self.pass_on(&mut blob),
+            _ => self.decode(&mut blob),
         };
-        let diff_id = diff_lane.and_then(|lane| self.pool.close(&lane)).map(|hasher| DiffId(hasher.finish()));
         // Where the blob itself is not what it should be, that is the reason to give: so it is read to its end.
         while decoded.is_err() && blob.failed.is_none() && blob.next() {}
-        let digest = self.blob_digest(&mut blob)?;
+        let (digest, diff_id) = self.digests(&mut blob)?;
         let broken = |source| BlobError::Decode { digest, compression, source };
         let tar_bytes = decoded.map_err(broken)?;
-        let diff_id = diff_id.unwrap_or(match (self.verify, compression) {
-            (Verify::Full | Verify::Blob, Compression::None) => DiffId(digest),
-            _ => self.claims.diff_id,
-        });
         self.check_diff_id(Facts { digest, stored_bytes: blob.read, diff_id, tar_bytes })
     }
 
+    /// What computes the digests that are to be verified.
+    fn hashers(&self, compression: Compression) -> Option<Digests> {
+        let (digest, diff_id) = (&self.claims.digest, &self.claims.diff_id.0);
+        // A plain tar is its blob.
+        let plain = compression == Compression::None;
+        let apart = !plain || digest.algorithm() != diff_id.algorithm();
+        let tar = (self.verify == Verify::Full && apart).then(|| Hasher::like(diff_id));
+        (self.verify != Verify::None).then(|| Digests::new(Hasher::like(digest), tar, plain))
+    }
+
     /// A plain tar is handed on as it is. Gives its length.
-    fn pass_on(&self, blob: &mut Blob<'_, S>, diff_lane: Option<&Arc<Lane<Hasher>>>) -> io::Result<u64> {
+    fn pass_on(&self, blob: &mut Blob<'_, S>) -> io::Result<u64> {
         while let Some(chunk) = blob.chunk.take() {
-            self.hand_on(chunk, diff_lane);
+            self.pool.push(&self.tar_lane, chunk);
             blob.next();
         }
         Ok(blob.read)
     }
 
     /// Decodes to the end, handing on each piece. Gives the tar's length.
-    fn decode(
-        &self,
-        compression: Compression,
-        blob: &mut Blob<'_, S>,
-        diff_lane: Option<&Arc<Lane<Hasher>>>,
-    ) -> io::Result<u64> {
-        let position = Rc::clone(&blob.position);
+    fn decode(&self, blob: &mut Blob<'_, S>) -> io::Result<u64> {
+        let (compression, position) = (blob.compression, Rc::clone(&blob.position));
+        let digests = blob.digests.clone().filter(|_| self.verify == Verify::Full);
         let mut decoder = compression.decoder(blob)?;
-        let (buffers, mut tar_bytes) = (Buffers::default(), 0);
+        let (buffers, mut tar_bytes) = (Buffers::of(Stream::Tar), 0);
         loop {
             let from = position.get();
             let want = if self.pool.is_full() || compression == Compression::Zstd { SMALL } else { BUFFER };
@@ -120,28 +116,30 @@ impl<S: Stage> Pass<'_, S> {
             }
             tar_bytes += chunk.bytes().len() as u64;
             chunk.stored = (from, position.get());
-            self.hand_on(Arc::new(chunk), diff_lane);
+            let chunk = Arc::new(chunk);
+            if let Some(lane) = &digests {
+                self.pool.push(lane, Arc::clone(&chunk));
+            }
+            self.pool.push(&self.tar_lane, chunk);
         }
     }
 
-    fn hand_on(&self, chunk: Arc<Chunk>, diff_lane: Option<&Arc<Lane<Hasher>>>) {
-        if let Some(lane) = diff_lane {
-            self.pool.push(lane, Arc::clone(&chunk));
-        }
-        self.pool.push(&self.tar_lane, chunk);
-    }
-
-    /// The blob's digest, with its size checked.
-    fn blob_digest(&self, blob: &mut Blob<'_, S>) -> Result<Digest, BlobError> {
-        let hasher = blob.lane.take().and_then(|lane| self.pool.close(&lane));
+    /// The digests of blob and tar, those of the blob and its size checked. What is not verified is as it is claimed.
+    fn digests(&self, blob: &mut Blob<'_, S>) -> Result<(Digest, DiffId), BlobError> {
+        let digests = blob.digests.take().and_then(|lane| self.pool.close(&lane)).map(Digests::finish);
         if let Some(error) = blob.failed.take() {
             return Err(self.unreadable(error));
         }
-        let (expected, actual) = (self.claims.digest, hasher.map_or(self.claims.digest, Hasher::finish));
-        if self.verify != Verify::None && blob.read != self.claims.size {
-            return Err(BlobError::Size { digest: expected, expected: self.claims.size, actual: blob.read });
+        let Claims { digest: expected, size, diff_id } = *self.claims;
+        let (actual, tar) = digests.unwrap_or((expected, None));
+        if self.verify != Verify::None && blob.read != size {
+            return Err(BlobError::Size { digest: expected, expected: size, actual: blob.read });
         }
-        if actual == expected { Ok(actual) } else { Err(BlobError::Digest { expected, actual }) }
+        if actual != expected {
+            return Err(BlobError::Digest { expected, actual });
+        }
+        let is_tar = blob.compression == Compression::None && self.verify != Verify::None;
+        Ok((actual, tar.or(is_tar.then_some(actual)).map_or(diff_id, DiffId)))
     }
 
     fn check_diff_id(&self, facts: Facts) -> Result<Facts, BlobError> {
@@ -162,7 +160,8 @@ struct Blob<'a, S> {
     pass: &'a Pass<'a, S>,
     source: Box<dyn Read + Send>,
     buffers: Buffers,
-    lane: Option<Arc<Lane<Hasher>>>,
+    compression: Compression,
+    digests: Option<Arc<Lane<Digests>>>,
     chunk: Option<Arc<Chunk>>,
     /// How much of the piece the decoder has taken.
     at: usize,
@@ -175,13 +174,24 @@ struct Blob<'a, S> {
 }
 
 impl<'a, S: Stage> Blob<'a, S> {
-    /// With its first piece.
+    /// With its first piece, which tells how it is compressed.
     fn new(pass: &'a Pass<'a, S>, source: Box<dyn Read + Send>) -> Self {
-        let hasher = (pass.verify != Verify::None).then(|| Hasher::like(&pass.claims.digest));
-        let lane = hasher.map(|hasher| pass.pool.open(hasher));
-        let (buffers, position) = Default::default();
-        let mut blob = Self { pass, source, buffers, lane, chunk: None, at: 0, read: 0, position, failed: None };
+        let mut blob = Self {
+            pass,
+            source,
+            buffers: Buffers::of(Stream::Blob),
+            compression: Compression::None,
+            digests: None,
+            chunk: None,
+            at: 0,
+            read: 0,
+            position: Rc::default(),
+            failed: None,
+        };
         blob.next();
+        blob.compression = Compression::of(blob.rest());
+        blob.digests = pass.hashers(blob.compression).map(|digests| pass.pool.open(digests));
+        blob.hash();
         blob
     }
 
@@ -209,11 +219,14 @@ impl<'a, S: Stage> Blob<'a, S> {
         self.read += len;
         (self.pass.on_read)(len);
         chunk.stored = (from, self.read);
-        let chunk = Arc::new(chunk);
-        if let Some(lane) = &self.lane {
-            self.pass.pool.push(lane, Arc::clone(&chunk));
+        self.chunk = Some(Arc::new(chunk));
+        self.hash();
+    }
+
+    fn hash(&self) {
+        if let (Some(lane), Some(chunk)) = (&self.digests, &self.chunk) {
+            self.pass.pool.push(lane, Arc::clone(chunk));
         }
-        self.chunk = Some(chunk);
     }
 
     fn rest(&self) -> &[u8] {

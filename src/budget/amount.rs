@@ -80,7 +80,7 @@ const UNITS: [(&str, u64); 11] = [
 ];
 
 /// `120MB`, `1.5 GiB`, `800 kB`: bytes. MB is 1000² bytes, MiB is 1024².
-pub(super) fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text)?;
     let bits = unit.len() == 2 && unit.ends_with('b') && unit.starts_with(['k', 'M', 'G', 'T']) && unit != "kb";
     if bits {

@@ -18,7 +18,7 @@ mod rule;
 mod scope;
 mod settings;
 
-pub use amount::Amount;
+pub use amount::{Amount, size};
 pub use baseline::{Baseline, Grown, GrownFile, Growth};
 pub use error::BudgetError;
 pub use init::init;

@@ -453,11 +453,14 @@ pub(super) enum CacheCommand {
     Dir,
     /// Print what it holds
     Size,
-    /// Remove what has not been used for a while
+    /// Remove what has not been used for a while (once a day this is done by itself: 90 days, 2 GB)
     Prune {
         /// Days without use after which something goes
         #[arg(long, value_name = "N", default_value_t = 30)]
         days: u32,
+        /// What was used least lately goes, until no more than this is left: 500MB, 1GiB
+        #[arg(long, value_name = "SIZE", value_parser = crate::budget::size, default_value = "2GB")]
+        max_size: u64,
     },
     /// Remove everything
     Clean,

@@ -1,12 +1,11 @@
 //! `layerscope cache dir|size|prune|clean`.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::args::{CacheArgs, CacheCommand};
 use super::output::emit;
 use super::{Verdict, settings};
-use crate::index::{Cache, CacheSize};
+use crate::index::{Cache, CacheSize, Keep};
 use crate::report::bytes;
 
 /// A day, in seconds.
@@ -18,15 +17,14 @@ pub(super) fn run(args: &CacheArgs) -> anyhow::Result<Verdict> {
     let line = match args.command {
         CacheCommand::Dir => dir.display().to_string(),
         CacheCommand::Size => amount(Cache::new(&dir).size()?),
-        CacheCommand::Prune { days } => removed(prune(&dir, days)?),
+        CacheCommand::Prune { days, max_size } => {
+            let age = Duration::from_secs(u64::from(days) * DAY);
+            removed(Cache::new(&dir).prune(Keep { age, bytes: max_size })?)
+        }
         CacheCommand::Clean => removed(Cache::new(&dir).clean()?),
     };
     emit(None, |to| writeln!(to, "{line}"))?;
     Ok(Verdict::Done)
-}
-
-fn prune(dir: &Path, days: u32) -> anyhow::Result<CacheSize> {
-    Ok(Cache::new(dir).prune(Duration::from_secs(u64::from(days) * DAY))?)
 }
 
 fn amount(size: CacheSize) -> String {

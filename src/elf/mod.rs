@@ -44,8 +44,10 @@ pub enum Loadable {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
     /// Its first line behind the mark, cut at 255 bytes.
+    #[serde(with = "serde_bytes")]
     pub line: Box<[u8]>,
     /// What a shell reads below that line; `None` if it is for another interpreter, too large, or a package manager's.
+    #[serde(with = "serde_bytes")]
     pub text: Option<Box<[u8]>>,
 }
 
@@ -57,16 +59,20 @@ pub struct Elf {
     /// `e_type`: 2 is a program at a fixed address, 3 a library or a program at any address.
     pub kind: u16,
     /// PT_INTERP: the loader that the kernel starts in its place.
+    #[serde(with = "serde_bytes")]
     pub interpreter: Option<Box<[u8]>>,
     /// Whether it has a dynamic section; what has none is complete in itself.
     pub dynamic: bool,
     /// DT_NEEDED, in order.
     pub needed: Names,
     /// DT_SONAME.
+    #[serde(with = "serde_bytes")]
     pub soname: Option<Box<[u8]>>,
     /// DT_RPATH, untouched.
+    #[serde(with = "serde_bytes")]
     pub rpath: Option<Box<[u8]>>,
     /// DT_RUNPATH, untouched.
+    #[serde(with = "serde_bytes")]
     pub runpath: Option<Box<[u8]>>,
     /// Functions are looked up when it is loaded, not when they are first called.
     pub bind_now: bool,
@@ -95,6 +101,7 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
     /// The library's soname.
+    #[serde(with = "serde_bytes")]
     pub library: Box<[u8]>,
     /// Versions that must be there.
     pub versions: Names,

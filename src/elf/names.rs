@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Names in order, each ended by a NUL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Names(Box<[u8]>);
+pub struct Names(#[serde(with = "serde_bytes")] Box<[u8]>);
 
 impl Names {
     /// The names in order.

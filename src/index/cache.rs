@@ -7,24 +7,30 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::LayerIndex;
 use super::toc::{Needs, TocIndex};
+use super::{Code, LayerIndex};
 use crate::model::{Digest, Manifest, Platform};
 
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
-const VERSION: &str = "v9";
+const VERSION: &str = "v11";
 
 /// Documents of images that are looked through for one that is under another.
 const MOST_KNOWN: usize = 10_000;
 
 /// What the names of files begin with that are being written.
 const UNFINISHED: &str = ".unfinished-";
+
+/// A file in the cache's folder whose time is when it was last tidied up by itself.
+const TIDIED: &str = "tidied";
+/// How often that is done.
+const TIDY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A folder of what was learnt before. Losing it costs time, nothing else.
 #[derive(Clone, Debug)]
@@ -42,6 +48,20 @@ pub struct CacheError {
     pub path: String,
     /// What the system said.
     pub source: io::Error,
+}
+
+/// What a cache may keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// What was not used for so long goes …
+    pub age: Duration,
+    /// … and of the rest what was used least lately, until no more bytes than these are left.
+    pub bytes: u64,
+}
+
+impl Keep {
+    /// What it keeps when nobody says anything: three months, 2 GB (a layer's table is some hundred kB).
+    pub const USUAL: Self = Self { age: Duration::from_secs(90 * 24 * 60 * 60), bytes: 2_000_000_000 };
 }
 
 /// What a cache holds.
@@ -80,7 +100,9 @@ impl Cache {
     /// The table of a layer, if it is there whole; with each file's SHA-256 if that is wanted.
     pub fn layer(&self, blob: &Digest, sha256: bool) -> Option<LayerIndex> {
         let path = self.layer_path(blob);
-        let found: Checked<LayerIndex> = postcard::from_bytes(&read_checked(&path)?).ok()?;
+        let [table, code] = read_checked(&path)?;
+        let mut found: Checked<LayerIndex> = unpack(&table)?;
+        found.index.code = Code::unpack(code);
         let usable = found.index.digest == *blob && (found.sha256 || !sha256);
         usable.then(|| {
             touch(&path);
@@ -91,15 +113,15 @@ impl Cache {
     /// Keeps the table of a layer that was verified in full.
     pub fn put_layer(&self, index: &LayerIndex, sha256: bool) -> Result<(), CacheError> {
         let path = self.layer_path(&index.digest);
-        let bytes =
-            postcard::to_stdvec(&Checked { sha256, index }).map_err(|error| failed(&path, io::Error::other(error)))?;
-        write_checked(&path, &bytes).map_err(|source| failed(&path, source))
+        let packed = [postcard::to_stdvec(&Checked { sha256, index }), index.code.pack()];
+        write_checked(&path, packed.map(|part| part.map_err(io::Error::other)))
     }
 
     /// What the table of contents with this digest tells of a layer, if it is there whole and tells what is needed.
     pub fn toc(&self, blob: &Digest, toc: &Digest, needs: Needs) -> Option<TocIndex> {
         let path = self.toc_path(blob, toc);
-        let found: Told<TocIndex> = postcard::from_bytes(&read_checked(&path)?).ok()?;
+        let [table] = read_checked(&path)?;
+        let found: Told<TocIndex> = unpack(&table)?;
         let usable = (found.index.index.digest, found.toc) == (*blob, *toc) && found.needs >= needs;
         usable.then(|| {
             touch(&path);
@@ -107,26 +129,23 @@ impl Cache {
         })
     }
 
-    /// Keeps what a table of contents tells of a layer.
+    /// Keeps what a table of contents tells of a layer; of its programs it tells nothing.
     pub fn put_toc(&self, toc: &Digest, needs: Needs, index: &TocIndex) -> Result<(), CacheError> {
         let path = self.toc_path(&index.index.digest, toc);
         let told = Told { toc: *toc, needs, index };
-        let bytes = postcard::to_stdvec(&told).map_err(|error| failed(&path, io::Error::other(error)))?;
-        write_checked(&path, &bytes).map_err(|source| failed(&path, source))
+        write_checked(&path, [postcard::to_stdvec(&told).map_err(io::Error::other)])
     }
 
     /// The documents of an image as they were when it was last resolved.
     pub fn manifest(&self, reference: &str, platform: &Platform) -> Option<Manifest> {
         let path = self.manifest_path(reference, platform);
-        let manifest: Manifest = serde_json::from_slice(&read_checked(&path)?).ok()?;
-        (manifest.reference == reference).then_some(manifest)
+        read_manifest(&path).filter(|manifest| manifest.reference == reference)
     }
 
     /// The documents of every image that was resolved before, in order of name.
     pub fn manifests(&self) -> Vec<Manifest> {
         let files = std::fs::read_dir(self.folder(Kind::Manifest)).into_iter().flatten().flatten().take(MOST_KNOWN);
-        let read = files.filter_map(|file| serde_json::from_slice(&read_checked(&file.path())?).ok());
-        let mut known: Vec<Manifest> = read.collect();
+        let mut known: Vec<Manifest> = files.filter_map(|file| read_manifest(&file.path())).collect();
         known.sort_by(|a, b| a.reference.cmp(&b.reference));
         known
     }
@@ -134,8 +153,7 @@ impl Cache {
     /// Keeps the documents of an image.
     pub fn put_manifest(&self, manifest: &Manifest, platform: &Platform) -> Result<(), CacheError> {
         let path = self.manifest_path(&manifest.reference, platform);
-        let bytes = serde_json::to_vec(manifest).map_err(|error| failed(&path, error.into()))?;
-        write_checked(&path, &bytes).map_err(|source| failed(&path, source))
+        write_checked(&path, [serde_json::to_vec(manifest).map_err(io::Error::other)])
     }
 
     /// How much it holds.
@@ -144,34 +162,52 @@ impl Cache {
         Ok(CacheSize { bytes: files.iter().map(|file| file.bytes).sum(), files: files.len() as u64 })
     }
 
-    /// Removes what was not used for `age`; gives what was removed.
-    pub fn prune(&self, age: Duration) -> Result<CacheSize, CacheError> {
-        let mut gone = CacheSize::default();
-        for file in self.files()? {
-            if file.used.elapsed().is_ok_and(|unused| unused >= age) {
-                fs::remove_file(&file.path).map_err(|source| failed(&file.path, source))?;
+    /// Removes what is not to be kept, of older versions of this program too; gives what was removed.
+    pub fn prune(&self, keep: Keep) -> Result<CacheSize, CacheError> {
+        let mut files = self.files()?;
+        files.sort_by_key(|file| std::cmp::Reverse(file.used));
+        let (mut left, mut gone) = (0_u64, CacheSize::default());
+        for file in files {
+            left = left.saturating_add(file.bytes);
+            if left > keep.bytes || file.used.elapsed().is_ok_and(|unused| unused >= keep.age) {
+                match fs::remove_file(&file.path) {
+                    // Another run was faster.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    removed => removed.map_err(|source| failed(&file.path, source))?,
+                }
                 gone.bytes += file.bytes;
                 gone.files += 1;
             }
+        }
+        for folder in self.folders()? {
+            // One that is not empty stays.
+            fs::remove_dir(folder).ok();
         }
         Ok(gone)
     }
 
     /// Removes all of it; gives what was removed.
     pub fn clean(&self) -> Result<CacheSize, CacheError> {
-        self.prune(Duration::ZERO)
+        fs::remove_file(self.dir.join(TIDIED)).ok();
+        self.prune(Keep { age: Duration::ZERO, bytes: 0 })
+    }
+
+    /// Prunes it as usual, once a day. Tells of no failure: it costs room, no more.
+    pub fn tidy(&self) {
+        let mark = self.dir.join(TIDIED);
+        let tidied = fs::metadata(&mark).and_then(|metadata| metadata.modified());
+        if tidied.is_ok_and(|then| then.elapsed().is_ok_and(|since| since < TIDY_EVERY)) {
+            return;
+        }
+        if File::create(&mark).and_then(|file| file.set_modified(SystemTime::now())).is_ok() {
+            self.prune(Keep::USUAL).ok();
+        }
     }
 
     fn files(&self) -> Result<Vec<CachedFile>, CacheError> {
         let mut files = Vec::new();
-        for kind in [Kind::Layer, Kind::Manifest] {
-            let folder = self.folder(kind);
-            let entries = match fs::read_dir(&folder) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                entries => entries.map_err(|source| failed(&folder, source))?,
-            };
-            for entry in entries {
-                let entry = entry.map_err(|source| failed(&folder, source))?;
+        for folder in self.folders()? {
+            for entry in entries(&folder)? {
                 // A file that another run has just removed is no error, and what is none of ours stays.
                 if let Ok(metadata) = entry.metadata()
                     && metadata.is_file()
@@ -183,6 +219,13 @@ impl Cache {
             }
         }
         Ok(files)
+    }
+
+    /// The folders with files in them, of every version, each before the one that it is in.
+    fn folders(&self) -> Result<Vec<PathBuf>, CacheError> {
+        let versions = entries(&self.dir)?.into_iter().filter(|entry| is_version(&entry.file_name()));
+        let versions = versions.map(|entry| entry.path()).filter(|path| path.is_dir());
+        Ok(versions.flat_map(|version| [version.join(LAYERS), version.join(MANIFESTS), version]).collect())
     }
 
     fn layer_path(&self, blob: &Digest) -> PathBuf {
@@ -201,11 +244,14 @@ impl Cache {
 
     fn folder(&self, kind: Kind) -> PathBuf {
         self.dir.join(VERSION).join(match kind {
-            Kind::Layer => "layers",
-            Kind::Manifest => "manifests",
+            Kind::Layer => LAYERS,
+            Kind::Manifest => MANIFESTS,
         })
     }
 }
+
+const LAYERS: &str = "layers";
+const MANIFESTS: &str = "manifests";
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -217,6 +263,21 @@ struct CachedFile {
     path: PathBuf,
     bytes: u64,
     used: SystemTime,
+}
+
+/// What is in a folder; nothing, if there is none.
+fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>, CacheError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.and_then(Iterator::collect),
+    };
+    entries.map_err(|source| failed(folder, source))
+}
+
+/// Whether a folder's name is that of a version of the cache.
+fn is_version(name: &OsStr) -> bool {
+    let number = name.to_str().and_then(|name| name.strip_prefix('v'));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether a name is one that a cache gives: with a digest at its end, or of a file that was never finished.
@@ -231,27 +292,57 @@ fn failed(path: &Path, source: io::Error) -> CacheError {
     CacheError { path: path.display().to_string(), source }
 }
 
-/// Compressed contents behind their hash. Whatever is not as it was written counts as not there.
-fn read_checked(path: &Path) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.read_to_end(&mut bytes).ok()?;
-    let (hash, packed) = bytes.split_at_checked(blake3::OUT_LEN)?;
-    if blake3::hash(packed).as_bytes() != hash {
+fn read_manifest(path: &Path) -> Option<Manifest> {
+    let [document] = read_checked(path)?;
+    serde_json::from_slice(&zstd::decode_all(&document[..]).ok()?).ok()
+}
+
+fn unpack<T: DeserializeOwned>(packed: &[u8]) -> Option<T> {
+    postcard::from_bytes(&zstd::decode_all(packed).ok()?).ok()
+}
+
+/// The parts of a file, each compressed by itself: their hash, their lengths, they. Whatever is not as it was written
+/// counts as not there.
+fn read_checked<const PARTS: usize>(path: &Path) -> Option<[Vec<u8>; PARTS]> {
+    let bytes = fs::read(path).ok()?;
+    let (hash, mut rest) = bytes.split_at_checked(blake3::OUT_LEN)?;
+    if blake3::hash(rest).as_bytes() != hash {
         return None;
     }
-    zstd::decode_all(packed).ok()
+    let mut lengths = [0; PARTS];
+    for length in &mut lengths {
+        let (bytes, more) = rest.split_first_chunk()?;
+        (*length, rest) = (usize::try_from(u64::from_le_bytes(*bytes)).ok()?, more);
+    }
+    let mut parts = [const { Vec::new() }; PARTS];
+    for (part, length) in parts.iter_mut().zip(lengths) {
+        let (bytes, more) = rest.split_at_checked(length)?;
+        (*part, rest) = (bytes.to_vec(), more);
+    }
+    rest.is_empty().then_some(parts)
 }
 
 /// Writes beside, then moves into place: a reader never sees half a file.
-fn write_checked(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let packed = zstd::encode_all(bytes, 1)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-    file.write_all(blake3::hash(&packed).as_bytes())?;
-    file.write_all(&packed)?;
-    file.persist(path)?;
-    Ok(())
+fn write_checked<const PARTS: usize>(path: &Path, parts: [io::Result<Vec<u8>>; PARTS]) -> Result<(), CacheError> {
+    let write = || -> io::Result<()> {
+        let (mut lengths, mut packed) = (Vec::new(), Vec::new());
+        for part in parts {
+            let part = zstd::encode_all(&part?[..], 1)?;
+            lengths.extend((part.len() as u64).to_le_bytes());
+            packed.extend(part);
+        }
+        let mut hash = blake3::Hasher::new();
+        hash.update(&lengths).update(&packed);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+        for bytes in [hash.finalize().as_bytes(), &lengths[..], &packed] {
+            file.write_all(bytes)?;
+        }
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|source| failed(path, source))
 }
 
 /// Marks a file as used now; that it can't be marked does not matter.

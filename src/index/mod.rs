@@ -2,6 +2,7 @@
 
 mod cache;
 mod capture;
+mod code;
 mod copy;
 mod room;
 mod rows;
@@ -20,7 +21,8 @@ use crate::pkgdb::{Import, Package};
 use rows::RowBuilder;
 use tar::TarError;
 
-pub use cache::{Cache, CacheError, CacheSize};
+pub use cache::{Cache, CacheError, CacheSize, Keep};
+pub use code::Code;
 pub use copy::read_file;
 
 /// All that is kept of a layer: every number in it was computed from bytes that were verified to the end, or told by a
@@ -38,13 +40,13 @@ pub struct LayerIndex {
     /// The entries in tar order: row by row.
     pub entries: Vec<Entry>,
     /// Contents that later analyses read, by row, in order of rows.
+    #[serde(with = "captured")]
     pub captured: Vec<(u32, Vec<u8>)>,
     /// Packages that its files tell of, by row, in order of rows.
     pub packages: Vec<(u32, Vec<Package>)>,
-    /// What is started or loaded: files of ELF's form, and scripts that someone may run; by row, in order of rows.
-    pub loadables: Vec<(u32, Loadable)>,
-    /// What its Python source imports, by row, in order of rows; `None` where there was no room to keep it.
-    pub imports: Vec<(u32, Option<Vec<Import>>)>,
+    /// What its programs and modules need.
+    #[serde(skip)]
+    pub code: Code,
     /// Oddities that were met, for findings.
     pub notes: Vec<Note>,
 }
@@ -88,6 +90,21 @@ pub enum Note {
     },
 }
 
+/// Contents as bytes, and not as lists of numbers, which are read one by one.
+mod captured {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_bytes::{ByteBuf, Bytes};
+
+    pub(super) fn serialize<S: Serializer>(captured: &[(u32, Vec<u8>)], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(captured.iter().map(|(row, content)| (row, Bytes::new(content))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(u32, Vec<u8>)>, D::Error> {
+        let captured = Vec::<(u32, ByteBuf)>::deserialize(from)?;
+        Ok(captured.into_iter().map(|(row, content)| (row, content.into_vec())).collect())
+    }
+}
+
 impl LayerIndex {
     /// Uncompressed data of its regular files.
     pub fn file_bytes(&self) -> u64 {
@@ -111,14 +128,12 @@ impl LayerIndex {
 
     /// What a row imports, if it is Python source: the inner `None` where that was not kept.
     pub fn imports(&self, row: u32) -> Option<Option<&[Import]>> {
-        let at = self.imports.binary_search_by_key(&row, |(row, _)| *row).ok()?;
-        Some(self.imports[at].1.as_deref())
+        self.code.imports(row)
     }
 
     /// What a row is when it is started or loaded; `None` if it is neither ELF nor a script that someone may run.
     pub fn loadable(&self, row: u32) -> Option<&Loadable> {
-        let at = self.loadables.binary_search_by_key(&row, |(row, _)| *row).ok()?;
-        Some(&self.loadables[at].1)
+        self.code.loadable(row)
     }
 }
 

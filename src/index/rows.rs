@@ -1,11 +1,13 @@
 //! Makes rows of tar entries: whiteouts told apart, contents hashed, what later analyses read captured.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
 use super::capture::{Capture, Kept};
 use super::room::Room;
 use super::tar::{Header, TarError, TarReader, Visitor};
-use super::{FileSink, LayerIndex, Note};
+use super::{Code, FileSink, LayerIndex, Note};
 use crate::blob::{Chunk, Facts, Stage};
 use crate::elf::Loadable;
 use crate::model::{ContentId, Digest, Entry, EntryKind, LayerPath, Meta};
@@ -53,7 +55,7 @@ impl RowBuilder {
 }
 
 impl Stage for RowBuilder {
-    fn feed(&mut self, chunk: &Chunk) {
+    fn feed(&mut self, chunk: &Arc<Chunk>) {
         if self.failed.is_none() {
             self.rows.progress.arrived(chunk);
             self.failed = self.reader.push(chunk.bytes(), &mut self.rows).err();
@@ -202,7 +204,8 @@ impl Rows {
             notes.push(Note::BytesAfterEnd { bytes: after_end });
         }
         let Facts { digest, stored_bytes, diff_id, tar_bytes } = *facts;
-        LayerIndex { digest, stored_bytes, diff_id, tar_bytes, entries, captured, packages, loadables, imports, notes }
+        let code = Code::new(loadables, imports);
+        LayerIndex { digest, stored_bytes, diff_id, tar_bytes, entries, captured, packages, code, notes }
     }
 
     /// Names are as long as a file says, and there may be a million files: together they have a bound.

@@ -124,9 +124,9 @@ impl fmt::Debug for DiffId {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ContentId {
     /// BLAKE3.
-    Blake3([u8; 32]),
+    Blake3(#[serde(with = "serde_bytes")] [u8; 32]),
     /// SHA-256.
-    Sha256([u8; 32]),
+    Sha256(#[serde(with = "serde_bytes")] [u8; 32]),
 }
 
 impl ContentId {

@@ -45,6 +45,7 @@ pub enum EntryKind {
     /// A symbolic link.
     Symlink {
         /// Its target, untouched.
+        #[serde(with = "serde_bytes")]
         target: Box<[u8]>,
     },
     /// One more name of a file.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A path relative to the image's root, as bytes: no leading, trailing or double slash, no `.` or `..`.
 /// The root itself is the empty path.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
-pub struct LayerPath(Box<[u8]>);
+pub struct LayerPath(#[serde(with = "serde_bytes")] Box<[u8]>);
 
 impl LayerPath {
     /// Cleans a path as it stands in a tar header. `..` is resolved by the letters and stops at the root.

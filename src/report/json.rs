@@ -12,38 +12,64 @@ use super::escape::is_invisible;
 
 /// Writes one document, indented.
 pub(super) fn write(document: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(Escaping(to), document)?;
-    writeln!(to)
+    let mut escaping = Escaping { to, held: Vec::new() };
+    serde_json::to_writer_pretty(&mut escaping, document)?;
+    escaping.end()
 }
 
 /// Writes one line.
 pub(super) fn write_line(document: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(Escaping(to), document)?;
-    writeln!(to)
+    let mut escaping = Escaping { to, held: Vec::new() };
+    serde_json::to_writer(&mut escaping, document)?;
+    escaping.end()
 }
 
 /// JSON may hold any character but the control characters of ASCII: those that would steer a terminal are escaped as
 /// well. They stand in strings only, and a string comes in whole characters.
-struct Escaping<'w>(&'w mut dyn Write);
+struct Escaping<'w> {
+    to: &'w mut dyn Write,
+    /// What is looked through together: it comes in very small pieces.
+    held: Vec<u8>,
+}
+
+/// Bytes that are held, about.
+const HELD: usize = 64 << 10;
+
+impl Escaping<'_> {
+    fn end(mut self) -> io::Result<()> {
+        self.held.push(b'\n');
+        self.pass_on()
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        // What holds characters of one byte alone, and none that steers, is as it is.
+        if !self.held.iter().all(|byte| matches!(byte, b'\n' | b' '..=b'~')) {
+            let text = std::str::from_utf8(&self.held).map_err(io::Error::other)?;
+            let mut written = 0;
+            for (at, c) in text.char_indices().filter(|(_, c)| *c != '\n' && is_invisible(*c)) {
+                self.to.write_all(&self.held[written..at])?;
+                c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(self.to, "\\u{unit:04x}"))?;
+                written = at + c.len_utf8();
+            }
+            self.held.drain(..written);
+        }
+        self.to.write_all(&self.held)?;
+        self.held.clear();
+        Ok(())
+    }
+}
 
 impl Write for Escaping<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
-            return self.0.write_all(bytes).map(|()| bytes.len());
+        self.held.extend_from_slice(bytes);
+        if self.held.len() >= HELD {
+            self.pass_on()?;
         }
-        let text = std::str::from_utf8(bytes).unwrap_or_default();
-        let mut written = 0;
-        for (at, c) in text.char_indices().filter(|(_, c)| is_invisible(*c)) {
-            self.0.write_all(&bytes[written..at])?;
-            c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(self.0, "\\u{unit:04x}"))?;
-            written = at + c.len_utf8();
-        }
-        self.0.write_all(&bytes[written..])?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.to.flush()
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::num::NonZero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::encode::Encoder;
@@ -14,18 +13,15 @@ use super::{Encoding, RewriteError};
 use crate::blob::Pool;
 use crate::index::{FileSink, read_files};
 use crate::model::{Descriptor, DiffId, EntryKind, LayerPath, Meta};
+use crate::parallel::processors;
 use crate::scan::Scanned;
 
 /// A tar on its way into a layout: hashed, compressed, hashed again.
 type Out = TarWriter<Hashing<Encoder<Draft>>>;
 
-pub(super) fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
-}
-
 /// A tar that is being written into a layout.
 pub(super) fn open(to: &LayoutWriter, encoding: Encoding) -> Result<Out, RewriteError> {
-    Ok(TarWriter::new(Hashing::new(Encoder::new(to.draft()?, encoding, threads()))))
+    Ok(TarWriter::new(Hashing::new(Encoder::new(to.draft()?, encoding, processors()))))
 }
 
 /// Ends it; gives what it is to the manifest, and to the config.
@@ -47,7 +43,7 @@ impl Merged {
         let mut out = open(to, encoding)?;
         self.write_small(image, &mut out).map_err(|error| to.failed(error))?;
         let out = Arc::new(Mutex::new(Writing { out, failed: None, open: None }));
-        let pool = Pool::new(threads());
+        let pool = Pool::new(processors());
         let mut layers: HashMap<u32, HashMap<u32, (u64, Named)>> = HashMap::new();
         for (id, named) in &self.files {
             let size = image.tree.entry(*id).file_bytes();

@@ -44,16 +44,28 @@ impl Merge<'_> {
         let mut stack = vec![Pair { upper: 0, lower: ROOT, path: LayerPath::root() }];
         while let Some(pair) = stack.pop() {
             self.hide(&pair);
+            let mut new = Vec::new();
             for (name, child) in std::mem::take(&mut self.upper[pair.upper].children) {
                 if matches!(self.upper[child].kind, UpperKind::Dangling) {
                     continue;
                 }
-                let path = pair.path.join(&name);
-                let lower = self.child(pair.lower, name, child, &path);
-                if self.upper[child].is_dir() {
-                    stack.push(Pair { upper: child, lower, path });
-                }
+                let is_dir = self.upper[child].is_dir();
+                let path = is_dir.then(|| pair.path.join(&name));
+                let lower = match self.kept(&pair, &name, child) {
+                    Some(kept) => kept,
+                    None => {
+                        let node = self.node(child);
+                        self.tree.nodes.push(node);
+                        let id = NodeId(self.tree.nodes.len() as u32 - 1);
+                        new.push((name, id));
+                        id
+                    }
+                };
+                stack.extend(path.map(|path| Pair { upper: child, lower, path }));
             }
+            let children = self.children(pair.lower);
+            // They are in order: a map is made of them faster than they are put into one.
+            if children.is_empty() { *children = new.into_iter().collect() } else { children.extend(new) }
         }
     }
 
@@ -71,21 +83,16 @@ impl Merge<'_> {
         }
     }
 
-    /// Lays one child of a layer's directory over the image's; gives the place where it now is.
-    fn child(&mut self, parent: NodeId, name: Box<[u8]>, upper: UpperId, path: &LayerPath) -> NodeId {
+    /// The image's directory that one of the layer is laid over. Whatever else has its name gives way.
+    fn kept(&mut self, above: &Pair, name: &[u8], upper: UpperId) -> Option<NodeId> {
+        let old = self.tree.node(above.lower).child(name)?;
         let node = self.node(upper);
-        let old = self.children(parent).get(&name).copied();
-        if let Some(old) = old {
-            if node.is_dir() && self.tree.node(old).is_dir() {
-                self.describe(old, &node);
-                return old;
-            }
-            self.replace(old, &node, path);
+        if node.is_dir() && self.tree.node(old).is_dir() {
+            self.describe(old, &node);
+            return Some(old);
         }
-        let id = NodeId(self.tree.nodes.len() as u32);
-        self.tree.nodes.push(node);
-        self.children(parent).insert(name, id);
-        id
+        self.replace(old, &node, &above.path.join(name));
+        None
     }
 
     /// A directory over a directory: the upper one's metadata counts, if it has an entry of its own.

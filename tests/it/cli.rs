@@ -1,8 +1,9 @@
 //! The command line: help, statuses, where output goes, the cache, credentials.
 
+use std::fs::File;
 use std::io::Read;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::registry::app;
 use crate::support::fake_registry::{Hub, Login};
@@ -252,6 +253,40 @@ fn what_was_read_once_is_read_from_the_cache() {
 }
 
 #[test]
+fn a_cache_is_pruned_by_age_and_size_and_once_a_day_by_itself() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["inspect", &workshop("slim"), "--format", "json"]);
+    let folder = sandbox.path("home/.cache/layerscope");
+    let day = Duration::from_secs(24 * 60 * 60);
+    // A version of long ago left this; what is none of ours stays.
+    let put = |name: &str, days: u32| {
+        let path = folder.join("v1/layers").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "a table").unwrap();
+        File::options().append(true).open(&path).unwrap().set_modified(SystemTime::now() - day * days).unwrap();
+        path
+    };
+    let (old, older) = (format!("sha256-{}", "a".repeat(64)), format!("sha256-{}", "b".repeat(64)));
+    let (old, older, foreign) = (put(&old, 40), put(&older, 100), put("notes.txt", 1000));
+    let inspect = || sandbox.ok(["inspect", &workshop("slim"), "--format", "json"]);
+    inspect();
+    assert!(older.exists(), "it was tidied up today");
+    let tidied = File::options().append(true).open(folder.join("tidied")).unwrap();
+    tidied.set_modified(SystemTime::now() - day * 2).unwrap();
+    inspect();
+    assert_eq!((old.exists(), older.exists(), foreign.exists()), (true, false, true));
+    assert_eq!(sandbox.ok(["cache", "prune"]), "removed 7 B in 1 file\n");
+    assert_eq!(sandbox.ok(["cache", "prune", "--max-size", "1GB"]), "removed 0 B in 0 files\n");
+    let newest = put(&format!("sha256-{}", "c".repeat(64)), 0);
+    assert!(sandbox.ok(["cache", "prune", "--max-size", "7B"]).starts_with("removed "));
+    assert_eq!(sandbox.ok(["cache", "size"]), "7 B in 1 file\n");
+    assert!(newest.exists() && foreign.exists());
+    std::fs::remove_file(foreign).unwrap();
+    sandbox.ok(["cache", "clean"]);
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "nothing is left, no folder either");
+}
+
+#[test]
 fn a_damaged_cache_is_made_again() {
     let sandbox = Sandbox::new();
     let first = sandbox.ok(["inspect", &workshop("slim"), "--format", "json"]);
@@ -263,8 +298,8 @@ fn a_damaged_cache_is_made_again() {
             files.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
         } else {
             let mut bytes = std::fs::read(&path).unwrap();
-            let last = bytes.len() - 1;
-            bytes[last] ^= 1;
+            let Some(last) = bytes.last_mut() else { continue };
+            *last ^= 1;
             std::fs::write(&path, bytes).unwrap();
             damaged += 1;
         }

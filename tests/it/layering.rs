@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// Lowest first. A module imports only from the rows above its own.
 const ORDER: &[&[&str]] = &[
-    &["model", "shell"],
+    &["model", "parallel", "shell"],
     &["blob", "pkgdb", "elf", "dockerfile", "compose"],
     &["source"],
     &["index"],

@@ -13,8 +13,11 @@ mod secrets;
 mod tests;
 mod trees;
 
+use std::convert::Infallible;
+
 use super::Subject;
 use crate::model::LayerPath;
+use crate::parallel::{in_parallel, processors};
 use facts::Facts;
 
 pub use places::is_place;
@@ -91,7 +94,8 @@ struct Found {
 /// Runs every rule. Worst first, then by bytes, rule, layer and path.
 pub fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let facts = Facts::new(subject);
-    let found = RULES.iter().flat_map(|rule| (rule.run)(&facts).into_iter().map(move |found| (rule, found)));
+    let Ok(found) = in_parallel(RULES, processors(), |_, rule| Ok::<_, Infallible>((rule.run)(&facts)));
+    let found = RULES.iter().zip(found).flat_map(|(rule, found)| found.into_iter().map(move |found| (rule, found)));
     let mut findings: Vec<Finding> = found.map(|(rule, found)| finding(subject, rule, found)).collect();
     findings.sort_by(|a, b| {
         let order = a.severity.cmp(&b.severity).then_with(|| b.bytes.cmp(&a.bytes));

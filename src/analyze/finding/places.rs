@@ -132,12 +132,16 @@ fn found(facts: &Facts<'_>, layer: u32, place: &Place, group: Group) -> Found {
 
 /// The place that a folder is at or below: its number, and its own path.
 fn place_of(folder: &LayerPath, places: &[Place]) -> Option<(usize, LayerPath)> {
-    let path = [b"/", folder.as_bytes(), b"/"].concat();
+    let path = folder.as_bytes();
+    // Where names begin.
+    let starts = || std::iter::once(0).chain(memchr::memchr_iter(b'/', path).map(|slash| slash + 1));
     places.iter().enumerate().find_map(|(kind, place)| {
-        let starts = if place.at.starts_with('/') { 0..1 } else { 0..path.len() };
-        let names = place.at.trim_start_matches('/');
-        let start = starts.into_iter().find(|&at| path[at] == b'/' && begins_with(&path[at + 1..], names))?;
-        Some((kind, LayerPath::clean(&path[..=start + names.len()])))
+        let (names, most) = match place.at.strip_prefix('/') {
+            Some(names) => (names, 1),
+            None => (place.at, usize::MAX),
+        };
+        let start = starts().take(most).find(|&start| begins_with(&path[start..], names))?;
+        Some((kind, LayerPath::clean(&path[..start + names.len()])))
     })
 }
 
@@ -154,7 +158,7 @@ pub fn is_place(rule: &str, path: &LayerPath) -> bool {
     place_of(&path.parent(), places).is_some()
 }
 
-/// Whether the first names of a path, which ends in a slash, are these.
+/// Whether the first names of a path are these.
 fn begins_with(path: &[u8], names: &str) -> bool {
-    path.strip_prefix(names.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
+    path.strip_prefix(names.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }

@@ -48,39 +48,45 @@ fn is_distribution(path: &LayerPath) -> bool {
 /// What is in each directory. Walks give parents first, so this goes backwards.
 fn contents(tree: &Tree, dirs: &[Item<'_>]) -> HashMap<NodeId, Content> {
     let mut contents = HashMap::with_capacity(dirs.len());
+    // What is hashed of one directory; one buffer for all.
+    let mut said = Vec::new();
     for dir in dirs.iter().rev() {
-        let mut hasher = blake3::Hasher::new();
+        said.clear();
         let (mut bytes, mut files) = (0, 0);
         for (name, id) in dir.node.children() {
-            hasher.update(&(name.len() as u64).to_le_bytes()).update(name);
+            said.extend_from_slice(&(name.len() as u64).to_le_bytes());
+            said.extend_from_slice(name);
             match contents.get(&id) {
                 Some(Content { digest, bytes: b, files: f }) => {
-                    hasher.update(b"d").update(digest.as_bytes());
+                    said.push(b'd');
+                    said.extend_from_slice(digest.as_bytes());
                     (bytes, files) = (bytes + b, files + f);
                 }
                 None => {
                     let stat = Stat::of(tree, tree.node(id));
-                    leaf(&mut hasher, &stat);
+                    leaf(&mut said, &stat);
                     (bytes, files) = (bytes + own_bytes(tree, id, &stat), files + 1);
                 }
             }
         }
-        contents.insert(dir.id, Content { digest: hasher.finalize(), bytes, files });
+        contents.insert(dir.id, Content { digest: blake3::hash(&said), bytes, files });
     }
     contents
 }
 
 /// Adds what it is, so that nothing else gives the same bytes: each type has its length, but for a link's target.
-fn leaf(hasher: &mut blake3::Hasher, stat: &Stat<'_>) {
-    hasher.update(b"f").update(&[stat.kind as u8]);
+fn leaf(said: &mut Vec<u8>, stat: &Stat<'_>) {
+    said.extend_from_slice(&[b'f', stat.kind as u8]);
     if let Some(content) = stat.content {
-        hasher.update(content.bytes());
+        said.extend_from_slice(content.bytes());
     }
     if let Some(target) = stat.link {
-        hasher.update(&(target.len() as u64).to_le_bytes()).update(target);
+        said.extend_from_slice(&(target.len() as u64).to_le_bytes());
+        said.extend_from_slice(target);
     }
     if let Some((major, minor)) = stat.device {
-        hasher.update(&major.to_le_bytes()).update(&minor.to_le_bytes());
+        said.extend_from_slice(&major.to_le_bytes());
+        said.extend_from_slice(&minor.to_le_bytes());
     }
 }
 

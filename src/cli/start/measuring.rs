@@ -12,13 +12,13 @@ use crate::cli::args::{GlobalArgs, ProgressArg};
 use crate::cli::engine::{OwnEngine, served};
 use crate::measure::{self, Event, Host, Measured, Plan, Proxy, Ready, Run, SAMPLES, Target};
 use crate::model::ImageRef;
+use crate::parallel::processors;
 use crate::report::escape::escape;
 use crate::source;
 
-/// How often each of the two images is pulled for a calibration. The fastest run counts: what disturbs a disk (someone's
-/// writes that are still on their way to it) is not seen in the processors, only makes a run slower, and twice as slow now
-/// and then.
-const CALIBRATING_RUNS: u32 = 3;
+/// How often each of the images is pulled for a calibration. The middle run counts: a start is foretold as it usually is,
+/// and what disturbs a disk (someone's writes that are still on their way to it) makes a run twice as slow now and then.
+const CALIBRATING_RUNS: u32 = 5;
 
 /// An engine in its room, for one run of the program.
 pub(super) struct Bench<'a> {
@@ -54,13 +54,12 @@ impl<'a> Bench<'a> {
         let plan = Plan { targets: SAMPLES.iter().map(target).collect(), runs: CALIBRATING_RUNS };
         let measured = self.run(&plan)?;
         let sample = |(layers, measured): (_, &Measured)| {
-            let least = |phase| measured.figures(phase).map(|figures| figures.least);
-            let (pull, create, ready) = (least(|run| run.pull)?, least(|run| run.create)?, least(|run| run.ready)?);
+            let middle = |phase| measured.figures(phase).map(|figures| figures.median);
+            let (pull, create, ready) = (middle(|run| run.pull)?, middle(|run| run.create)?, middle(|run| run.ready)?);
             Some(Sample { layers, profile: Profile::loopback(), pull, create, ready })
         };
         let samples: Option<Vec<Sample>> = layers.into_iter().zip(&measured).map(sample).collect();
-        let processors = std::thread::available_parallelism().map_or(1, |number| number.get());
-        let fitted = samples.and_then(|samples| fit(self.engine, &samples, processors as f64));
+        let fitted = samples.and_then(|samples| fit(self.engine, &samples, processors() as f64));
         let fitted = fitted.context("nothing was measured")?;
         let file = calibration::write(self.engine, &fitted)?;
         self.say(&format!("{} is measured: {}", self.engine.name(), file.display()));

@@ -1,6 +1,7 @@
 //! The document of `inspect`.
 
 use std::collections::BTreeMap;
+use std::thread::ScopedJoinHandle;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -203,41 +204,35 @@ pub struct DiveDocument {
 pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
     let told = base.layers.is_some() || !base.names.is_empty();
     let below = |index: u64| base.layers.map(|layers| index < layers as u64);
-    // Each looks at every file: side by side.
     let tree = subject.tree;
-    let ((dive, duplicates), (waste, found)) =
-        together(|| (analyze::dive(tree), duplicates(tree, top)), || (waste(tree, top), findings(subject)));
-    InspectDocument {
-        schema: "layerscope.inspect/1".into(),
-        image: subject.image.into(),
-        totals: analyze::totals(subject).into(),
-        layers: layers(subject).into_iter().map(|layer| LayerDocument { base: below(layer.index), ..layer }).collect(),
-        tar_bytes_estimated: tar_bytes_estimated(&[tree]),
-        base: told.then(|| base.into()),
-        waste,
-        duplicates,
-        packages: analyze::packages(subject.tree).into_iter().map(PackageDocument::from).collect(),
-        programs_unread: programs_unread(&[tree]),
-        large_files: large_files(subject.tree, top),
-        findings: found.into_iter().map(FindingDocument::from).collect(),
-        compat: CompatDocument {
-            dive: DiveDocument {
-                efficiency: dive.efficiency,
-                inefficient_bytes: dive.inefficient_bytes,
-                user_wasted_percent: dive.user_wasted_percent,
-            },
-        },
-        map: None,
-    }
+    std::thread::scope(|scope| {
+        // Each looks at every file: side by side.
+        let dive = scope.spawn(|| analyze::dive(tree));
+        let duplicates = scope.spawn(|| duplicates(tree, top));
+        let found = scope.spawn(|| findings(subject));
+        let waste = waste(tree, top);
+        let layers = layers(subject).into_iter().map(|layer| LayerDocument { base: below(layer.index), ..layer });
+        InspectDocument {
+            schema: "layerscope.inspect/1".into(),
+            image: subject.image.into(),
+            totals: analyze::totals(subject).into(),
+            layers: layers.collect(),
+            tar_bytes_estimated: tar_bytes_estimated(&[tree]),
+            base: told.then(|| base.into()),
+            waste,
+            packages: analyze::packages(tree).into_iter().map(PackageDocument::from).collect(),
+            programs_unread: programs_unread(&[tree]),
+            large_files: large_files(tree, top),
+            duplicates: joined(duplicates),
+            findings: joined(found).into_iter().map(FindingDocument::from).collect(),
+            compat: CompatDocument { dive: joined(dive).into() },
+            map: None,
+        }
+    })
 }
 
-/// Does both at once.
-fn together<A: Send, B>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B) -> (A, B) {
-    std::thread::scope(|scope| {
-        let a = scope.spawn(a);
-        let b = b();
-        (a.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), b)
-    })
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn waste(tree: &Tree, top: Top) -> WasteDocument {
@@ -309,6 +304,16 @@ impl From<&DuplicateGroup> for DuplicateDocument {
             copies: copies
                 .map(|copy| CopyDocument { path: (&copy.path).into(), layer: copy.entry.layer.into() })
                 .collect(),
+        }
+    }
+}
+
+impl From<analyze::Dive> for DiveDocument {
+    fn from(dive: analyze::Dive) -> Self {
+        Self {
+            efficiency: dive.efficiency,
+            inefficient_bytes: dive.inefficient_bytes,
+            user_wasted_percent: dive.user_wasted_percent,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Random small images: few names, so that everything happens to everything.
 
-use layerscope::index::LayerIndex;
+use layerscope::index::{Code, LayerIndex};
 use layerscope::model::{ContentId, DiffId, Digest, Entry, EntryKind, LayerPath, Meta};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -21,8 +21,7 @@ pub(super) fn layer(entries: Vec<Entry>) -> LayerIndex {
         entries,
         captured,
         packages: Vec::new(),
-        loadables: Vec::new(),
-        imports: Vec::new(),
+        code: Code::default(),
         notes,
     }
 }

@@ -1,0 +1,44 @@
+//! Work on several processors.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many processors there are for this process.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Works on all items, some at once; gives the results in order, or what failed first.
+pub fn in_parallel<'i, T: Sync, R: Send, E: Send>(
+    items: &'i [T],
+    at_once: usize,
+    work: impl Fn(usize, &'i T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+    let results: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..items.len().min(at_once) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    // Let go of at once: a guard in a condition would be held through the body.
+                    let stop = lock(&failed).is_some();
+                    let Some(item) = items.get(at).filter(|_| !stop) else { return };
+                    match work(at, item) {
+                        Ok(result) => *lock(&results[at]) = Some(result),
+                        Err(error) => drop(lock(&failed).get_or_insert(error)),
+                    }
+                }
+            });
+        }
+    });
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(results.into_iter().filter_map(|result| lock(&result).take()).collect()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
