@@ -334,8 +334,12 @@ fn write_checked<const PARTS: usize>(path: &Path, parts: [io::Result<Vec<u8>>; P
         let mut hash = blake3::Hasher::new();
         hash.update(&lengths).update(&packed);
         let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+        let begin = || {
+            fs::create_dir_all(folder)?;
+            tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)
+        };
+        // Another run may just have pruned the folder, which was empty; with a file in it, it stays.
+        let mut file = begin().or_else(|_| begin())?;
         for bytes in [hash.finalize().as_bytes(), &lengths[..], &packed] {
             file.write_all(bytes)?;
         }
