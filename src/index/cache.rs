@@ -102,7 +102,7 @@ impl Cache {
         let path = self.layer_path(blob);
         let [table, code] = read_checked(&path)?;
         let mut found: Checked<LayerIndex> = unpack(&table)?;
-        found.index.code = Code::unpack(code);
+        found.index.code = Code::packed(code);
         let usable = found.index.digest == *blob && (found.sha256 || !sha256);
         usable.then(|| {
             touch(&path);
@@ -113,8 +113,8 @@ impl Cache {
     /// Keeps the table of a layer that was verified in full.
     pub fn put_layer(&self, index: &LayerIndex, sha256: bool) -> Result<(), CacheError> {
         let path = self.layer_path(&index.digest);
-        let packed = [postcard::to_stdvec(&Checked { sha256, index }), index.code.pack()];
-        write_checked(&path, packed.map(|part| part.map_err(io::Error::other)))
+        let parts = [postcard::to_stdvec(&Checked { sha256, index }), index.code.encode()];
+        write_checked(&path, parts.map(|part| part.map_err(io::Error::other)))
     }
 
     /// What the table of contents with this digest tells of a layer, if it is there whole and tells what is needed.

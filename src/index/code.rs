@@ -45,13 +45,14 @@ impl Code {
         Some(parts.imports[at].1.as_deref())
     }
 
-    /// As it was packed.
-    pub(super) fn unpack(packed: Vec<u8>) -> Self {
+    /// What [`Code::encode`] gave, compressed by zstd; it is unpacked when it is asked for.
+    pub(super) fn packed(packed: Vec<u8>) -> Self {
         Self { packed, parts: OnceLock::new() }
     }
 
-    pub(super) fn pack(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(&self.parts().unwrap_or(&Parts::default()))
+    /// Its bytes. An error where it can't be unpacked: that must not be written down as nothing.
+    pub(super) fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_stdvec(self.parts().ok_or(postcard::Error::DeserializeBadEncoding)?)
     }
 
     fn parts(&self) -> Option<&Parts> {
@@ -77,12 +78,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_unpacked_is_not_taken_for_nothing() {
-        let lost = Code::unpack(b"no zstd".to_vec());
+        let lost = Code::packed(b"no zstd".to_vec());
+        assert!(lost.encode().is_err());
         assert_eq!((lost.loadable(3), lost.imports(3)), (Some(&Loadable::NotKept), Some(None)));
         let none = Code::default();
         assert_eq!((none.loadable(3), none.imports(3)), (None, None));
         let code = Code::new(vec![(3, Loadable::NotKept)], vec![(4, Some(Vec::new()))]);
-        let again = Code::unpack(zstd::encode_all(&code.pack().unwrap()[..], 1).unwrap());
+        let again = Code::packed(zstd::encode_all(&code.encode().unwrap()[..], 1).unwrap());
         assert_eq!(again, code);
         assert_ne!(lost, code);
     }

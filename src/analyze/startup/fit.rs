@@ -11,6 +11,8 @@ use super::{Coefficients, Engine, LayerCost, Profile, Trust, predict};
 const FACTORS: (f64, f64) = (0.01, 100.0);
 /// Halvings of that range: more than enough for a thousandth.
 const STEPS: usize = 40;
+/// Of fewer files nothing is learnt of what files cost.
+const FEWEST_FILES: u64 = 2_000;
 /// How often the factors are fitted in turn; each hardly moves the others.
 const ROUNDS: usize = 16;
 
@@ -44,10 +46,12 @@ pub struct Calibration {
 /// these factors foretell images that were not measured better than each coefficient fitted for itself. `None` without
 /// samples.
 pub fn fit(engine: Engine, samples: &[Sample], processors: f64) -> Option<Calibration> {
-    let size = |sample: &&Sample| sample.layers.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.tar_bytes));
-    let (small, large) = (samples.iter().min_by_key(size)?, samples.iter().max_by_key(size)?);
-    let between = samples.iter().filter(|sample| size(&small) < size(sample) && size(sample) < size(&large));
-    let many = between.max_by(|a, b| density(a).total_cmp(&density(b))).filter(|many| density(many) > density(large));
+    let small = samples.iter().min_by_key(|sample| tar_bytes(sample))?;
+    let large = samples.iter().max_by_key(|sample| tar_bytes(sample))?;
+    let inside = tar_bytes(small).saturating_add(1)..tar_bytes(large);
+    let between = samples.iter().filter(|sample| inside.contains(&tar_bytes(sample)));
+    let many = between.max_by(|a, b| density(a).total_cmp(&density(b)));
+    let many = many.filter(|many| density(many) > density(large) && entries(many) >= FEWEST_FILES);
     let shipped = Coefficients { processors, ..Coefficients::shipped(engine) };
     let (mut work, mut files, mut fixed) = (1.0, 1.0, 1.0);
     let costs = |work: f64, files: f64, fixed: f64| Coefficients {
@@ -67,10 +71,17 @@ pub fn fit(engine: Engine, samples: &[Sample], processors: f64) -> Option<Calibr
     Some(Calibration { costs, residual: samples.iter().map(off).fold(0.0, f64::max) })
 }
 
+fn tar_bytes(sample: &Sample) -> u64 {
+    sample.layers.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.tar_bytes))
+}
+
+fn entries(sample: &Sample) -> u64 {
+    sample.layers.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.entries))
+}
+
 /// Entries for each byte of tar.
 fn density(sample: &Sample) -> f64 {
-    let sum = |of: fn(&LayerCost) -> u64| sample.layers.iter().map(|layer| of(layer) as f64).sum::<f64>();
-    sum(|layer| layer.entries) / sum(|layer| layer.tar_bytes).max(1.0)
+    entries(sample) as f64 / tar_bytes(sample).max(1) as f64
 }
 
 /// What a pull takes with some numbers.

@@ -276,6 +276,10 @@ fn a_machine_that_is_slow_with_files_alone_is_learnt_from_three() {
         let found = fit(engine, &samples, 2.0).unwrap();
         let near = |a: f64, b: f64| (a / b - 1.0).abs() < 0.01;
         assert!(near(found.costs.entries, truth.entries) && near(found.costs.tar, truth.tar), "{engine:?}: {found:?}");
+        // A handful of files tells nothing of what files cost.
+        let few = [sample(1 << 20, 2 << 20, 8), sample(2 << 20, 3 << 20, 900), sample(70 << 20, 200 << 20, 500)];
+        let found = fit(engine, &few, 2.0).unwrap();
+        assert!(near(found.costs.entries / found.costs.tar, shipped.entries / shipped.tar), "{engine:?}: {found:?}");
     }
 }
 
