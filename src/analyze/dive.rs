@@ -196,11 +196,12 @@ impl<'l> Headers<'l> {
                 leaves.truncate(stop + 1);
             }
         }
+        let mut sums = None;
         for (at, is_whiteout) in leaves {
             let size = match self.nodes[at].stacked {
                 _ if !is_whiteout => Some(self.nodes[at].own.size),
                 None => None,
-                Some(Header { is_dir: true, .. }) => Some(self.stacked_bytes(at)),
+                Some(Header { is_dir: true, .. }) => Some(sums.get_or_insert_with(|| self.stacked_bytes())[at]),
                 Some(_) => Some(0),
             };
             // dive makes its note of the path before it looks for what is hidden.
@@ -217,16 +218,15 @@ impl<'l> Headers<'l> {
         components(folder).map(|name| (name, &b""[..])).chain([last])
     }
 
-    /// The size of what is stacked at and below a path.
-    fn stacked_bytes(&self, at: usize) -> u64 {
-        let (mut sum, mut stack) = (0_u64, vec![at]);
-        while let Some(at) = stack.pop() {
-            if let Some(header) = self.nodes[at].stacked {
-                sum = sum.saturating_add(header.size);
-                stack.extend(self.nodes[at].children.values());
+    /// For every path, the size of what is stacked at and below it.
+    fn stacked_bytes(&self) -> Vec<u64> {
+        let mut sums = vec![0_u64; self.nodes.len()];
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            if let Some(header) = node.stacked {
+                sums[at] = node.children.values().fold(header.size, |sum, &child| sum.saturating_add(sums[child]));
             }
         }
-        sum
+        sums
     }
 
     /// Lays the layer over those below. A directory that it only implies forgets what it was.
