@@ -1,5 +1,6 @@
 //! Work on several processors.
 
+use std::convert::Infallible;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,11 +10,17 @@ pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Works on all items, some at once; gives the results in order, or what failed first.
-pub fn in_parallel<'i, T: Sync, R: Send, E: Send>(
+/// Works on all items, some at once; gives the results in order.
+pub fn map<'i, T: Sync, R: Send>(items: &'i [T], at_once: usize, work: impl Fn(&'i T) -> R + Sync) -> Vec<R> {
+    let Ok(results) = try_map(items, at_once, |item| Ok::<_, Infallible>(work(item)));
+    results
+}
+
+/// … or what failed first.
+pub fn try_map<'i, T: Sync, R: Send, E: Send>(
     items: &'i [T],
     at_once: usize,
-    work: impl Fn(usize, &'i T) -> Result<R, E> + Sync,
+    work: impl Fn(&'i T) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
     let results: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
@@ -25,7 +32,7 @@ pub fn in_parallel<'i, T: Sync, R: Send, E: Send>(
                     // Let go of at once: a guard in a condition would be held through the body.
                     let stop = lock(&failed).is_some();
                     let Some(item) = items.get(at).filter(|_| !stop) else { return };
-                    match work(at, item) {
+                    match work(item) {
                         Ok(result) => *lock(&results[at]) = Some(result),
                         Err(error) => drop(lock(&failed).get_or_insert(error)),
                     }
@@ -39,6 +46,7 @@ pub fn in_parallel<'i, T: Sync, R: Send, E: Send>(
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks, whatever became of the thread that held it last: one that panicked has said so.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

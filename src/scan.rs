@@ -4,11 +4,10 @@
 mod toc;
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::analyze::Subject;
 use crate::blob::{Claims, Pool, Verify};
@@ -18,7 +17,7 @@ use crate::model::{
     ArchiveFormat, Descriptor, DiffId, Digest, EntryId, EntryKind, Image, ImageRef, Layer, LayerPath, Manifest,
     Platform, instructions,
 };
-use crate::parallel::{in_parallel, processors};
+use crate::parallel::{self, lock, processors};
 use crate::source::{self, ImageIndex, Source, SourceError};
 use crate::tree::{FollowError, Tree};
 
@@ -111,16 +110,12 @@ pub struct Options {
 pub struct Held(Arc<Mutex<HashMap<LayerKey, Weak<LayerIndex>>>>);
 
 impl Held {
-    fn lock(&self) -> MutexGuard<'_, HashMap<LayerKey, Weak<LayerIndex>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn get(&self, key: &LayerKey) -> Option<Arc<LayerIndex>> {
-        self.lock().get(key)?.upgrade()
+        lock(&self.0).get(key)?.upgrade()
     }
 
     fn put(&self, key: LayerKey, layer: &Arc<LayerIndex>) {
-        let mut held = self.lock();
+        let mut held = lock(&self.0);
         held.retain(|_, layer| layer.strong_count() > 0);
         held.insert(key, Arc::downgrade(layer));
     }
@@ -237,25 +232,23 @@ pub enum ScanError {
 
 /// Scans images together: a layer that several of them have is read once.
 pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Result<Vec<Scanned>, ScanError> {
-    let found = in_parallel(refs, at_once(refs), |_, reference| find(reference, options))?;
+    let at_once = at_once(refs);
+    let found = parallel::try_map(refs, at_once, |reference| find(reference, options))?;
     for (image, (manifest, _)) in found.iter().enumerate() {
         on_event(ScanEvent::Resolved { image, manifest });
     }
     let by_sha256 = options.needs != Needs::Everything
         && found.iter().any(|(manifest, _)| manifest.layers.iter().any(|layer| Toc::of(layer).is_some()));
-    let at_once = at_once(refs);
     let tables = Reading { found: &found, options, by_sha256, at_once, on_event, stop: Arc::default() }.layers()?;
     if let Some(cache) = &options.cache {
         cache.tidy();
     }
-    let assemble = |_: usize, found: &Found| Ok::<_, Infallible>(assemble(found.clone(), options.ranges, &tables));
-    let Ok(scanned) = in_parallel(&found, processors(), assemble);
-    Ok(scanned)
+    Ok(parallel::map(&found, processors(), |found| assemble(found.clone(), options.ranges, &tables)))
 }
 
 /// The documents of images, nothing of their layers. An image that can't be had spoils nothing for the others.
 pub fn documents(refs: &[ImageRef], options: &Options) -> Vec<Result<Manifest, ScanError>> {
-    let Ok(found) = in_parallel(refs, at_once(refs), |_, reference| Ok::<_, Infallible>(find(reference, options)));
+    let found = parallel::map(refs, at_once(refs), |reference| find(reference, options));
     found.into_iter().map(|found| found.map(|(manifest, _)| manifest)).collect()
 }
 
@@ -320,7 +313,7 @@ impl Reading<'_> {
     fn layers(&self) -> Result<HashMap<LayerKey, Table>, ScanError> {
         let jobs = self.jobs();
         let pool = Pool::new(processors());
-        let indexes = in_parallel(&jobs, self.at_once, |_, job| {
+        let indexes = parallel::try_map(&jobs, self.at_once, |job| {
             let result = self.layer(&pool, job);
             if result.is_err() {
                 self.stop.store(true, Ordering::Relaxed);

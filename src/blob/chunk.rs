@@ -1,7 +1,9 @@
 //! Pieces of a stream that several stages read at once, in buffers that are used again.
 
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::parallel::lock;
 
 /// What a layer is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +72,11 @@ impl Buffers {
     }
 
     fn take(&self) -> Vec<u8> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let free = lock(&self.free).pop();
         free.unwrap_or_else(|| vec![0; BUFFER])
     }
 
     fn give_back(&self, buffer: Vec<u8>) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        lock(&self.free).push(buffer);
     }
 }

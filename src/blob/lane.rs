@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::Chunk;
+use crate::parallel::lock;
 
 /// Something that reads a stream piece by piece.
 pub trait Stage: Send + 'static {
@@ -172,10 +173,6 @@ impl Shared {
         let patience = std::time::Duration::from_millis(20);
         self.work.wait_timeout(lanes, patience).unwrap_or_else(PoisonError::into_inner).0
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -21,6 +21,10 @@ use crate::model::{Digest, Manifest, Platform};
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
 const VERSION: &str = "v11";
 
+/// The folders of a version.
+const LAYERS: &str = "layers";
+const MANIFESTS: &str = "manifests";
+
 /// Documents of images that are looked through for one that is under another.
 const MOST_KNOWN: usize = 10_000;
 
@@ -144,7 +148,7 @@ impl Cache {
 
     /// The documents of every image that was resolved before, in order of name.
     pub fn manifests(&self) -> Vec<Manifest> {
-        let files = std::fs::read_dir(self.folder(Kind::Manifest)).into_iter().flatten().flatten().take(MOST_KNOWN);
+        let files = std::fs::read_dir(self.folder(MANIFESTS)).into_iter().flatten().flatten().take(MOST_KNOWN);
         let mut known: Vec<Manifest> = files.filter_map(|file| read_manifest(&file.path())).collect();
         known.sort_by(|a, b| a.reference.cmp(&b.reference));
         known
@@ -229,34 +233,22 @@ impl Cache {
     }
 
     fn layer_path(&self, blob: &Digest) -> PathBuf {
-        self.folder(Kind::Layer).join(format!("{}-{}", blob.algorithm(), blob.hex()))
+        self.folder(LAYERS).join(format!("{}-{}", blob.algorithm(), blob.hex()))
     }
 
     fn toc_path(&self, blob: &Digest, toc: &Digest) -> PathBuf {
         let name = blake3::hash(format!("{blob} {toc}").as_bytes());
-        self.folder(Kind::Layer).join(format!("toc-{}", name.to_hex()))
+        self.folder(LAYERS).join(format!("toc-{}", name.to_hex()))
     }
 
     fn manifest_path(&self, reference: &str, platform: &Platform) -> PathBuf {
         let name = blake3::hash(format!("{platform} {reference}").as_bytes());
-        self.folder(Kind::Manifest).join(name.to_hex().as_str())
+        self.folder(MANIFESTS).join(name.to_hex().as_str())
     }
 
-    fn folder(&self, kind: Kind) -> PathBuf {
-        self.dir.join(VERSION).join(match kind {
-            Kind::Layer => LAYERS,
-            Kind::Manifest => MANIFESTS,
-        })
+    fn folder(&self, kind: &str) -> PathBuf {
+        self.dir.join(VERSION).join(kind)
     }
-}
-
-const LAYERS: &str = "layers";
-const MANIFESTS: &str = "manifests";
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Layer,
-    Manifest,
 }
 
 struct CachedFile {

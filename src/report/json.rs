@@ -12,14 +12,14 @@ use super::escape::is_invisible;
 
 /// Writes one document, indented.
 pub(super) fn write(document: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
-    let mut escaping = Escaping { to, held: Vec::new() };
+    let mut escaping = Escaping::new(to);
     serde_json::to_writer_pretty(&mut escaping, document)?;
     escaping.end()
 }
 
 /// Writes one line.
 pub(super) fn write_line(document: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
-    let mut escaping = Escaping { to, held: Vec::new() };
+    let mut escaping = Escaping::new(to);
     serde_json::to_writer(&mut escaping, document)?;
     escaping.end()
 }
@@ -34,8 +34,14 @@ struct Escaping<'w> {
 
 /// Bytes that are held, about.
 const HELD: usize = 64 << 10;
+/// … and room for a line.
+const LINE: usize = 1 << 10;
 
-impl Escaping<'_> {
+impl<'w> Escaping<'w> {
+    fn new(to: &'w mut dyn Write) -> Self {
+        Self { to, held: Vec::with_capacity(LINE) }
+    }
+
     fn end(mut self) -> io::Result<()> {
         self.held.push(b'\n');
         self.pass_on()

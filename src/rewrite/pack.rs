@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::encode::Encoder;
 use super::layout::{Draft, Hashing, LayoutWriter};
@@ -13,7 +13,7 @@ use super::{Encoding, RewriteError};
 use crate::blob::Pool;
 use crate::index::{FileSink, read_files};
 use crate::model::{Descriptor, DiffId, EntryKind, LayerPath, Meta};
-use crate::parallel::processors;
+use crate::parallel::{lock, processors};
 use crate::scan::Scanned;
 
 /// A tar on its way into a layout: hashed, compressed, hashed again.
@@ -96,10 +96,6 @@ struct Writing {
     failed: Option<io::Error>,
     /// The row whose contents are being written.
     open: Option<u32>,
-}
-
-fn lock(writing: &Mutex<Writing>) -> MutexGuard<'_, Writing> {
-    writing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes those files of one layer that are wanted.

@@ -13,11 +13,9 @@ mod secrets;
 mod tests;
 mod trees;
 
-use std::convert::Infallible;
-
 use super::Subject;
 use crate::model::LayerPath;
-use crate::parallel::{in_parallel, processors};
+use crate::parallel::{self, processors};
 use facts::Facts;
 
 pub use places::is_place;
@@ -94,7 +92,7 @@ struct Found {
 /// Runs every rule. Worst first, then by bytes, rule, layer and path.
 pub fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let facts = Facts::new(subject);
-    let Ok(found) = in_parallel(RULES, processors(), |_, rule| Ok::<_, Infallible>((rule.run)(&facts)));
+    let found = parallel::map(RULES, processors(), |rule| (rule.run)(&facts));
     let found = RULES.iter().zip(found).flat_map(|(rule, found)| found.into_iter().map(move |found| (rule, found)));
     let mut findings: Vec<Finding> = found.map(|(rule, found)| finding(subject, rule, found)).collect();
     findings.sort_by(|a, b| {
