@@ -350,7 +350,8 @@ impl Reading<'_> {
             (self.on_event)(ScanEvent::Done { image, layer, cached: true });
             return Ok(Table { index, places: None });
         }
-        let known = self.options.cache.as_ref().and_then(|cache| cache.layer(&claims.digest, self.sha256()));
+        let needs = self.options.needs;
+        let known = self.options.cache.as_ref().and_then(|cache| cache.layer(&claims.digest, self.sha256(), needs));
         // A layer of which this image claims something else is read again, and refused.
         let known = known.filter(|index| (index.diff_id, index.stored_bytes) == (claims.diff_id, claims.size));
         let cached = known.is_some();

@@ -5,7 +5,7 @@
 //! figures differ from ours on purpose: the copy that survives counts as wasted too, directories removed by an opaque
 //! marker don't count, and neither do the later paths of a layer that hides what isn't there: dive stops at that.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::index::LayerIndex;
 use crate::model::{Entry, EntryKind, components, split_last};
@@ -24,7 +24,7 @@ pub struct Dive {
 
 /// Computes dive's figures.
 pub fn dive(tree: &Tree) -> Dive {
-    let mut headers = Headers::default();
+    let mut headers = Headers::new(tree.layers().iter().map(|layer| layer.entries.len()).sum());
     let mut user_bytes = 0_u64;
     for (index, layer) in tree.layers().iter().enumerate() {
         headers.read(layer);
@@ -76,10 +76,11 @@ impl PathSizes {
 }
 
 /// The headers of all layers' tars as one tree: those of the layer that was read last, and those that are stacked so far.
-#[derive(Default)]
 struct Headers<'l> {
     /// One for each path that any layer names. The root is the first, a child comes after its parent.
     nodes: Vec<Node<'l>>,
+    /// Where they are, but the root.
+    at: HashMap<&'l [u8], usize>,
     /// The folder that was looked for last: those of one folder mostly follow each other.
     last: (&'l [u8], usize),
     /// Layers that were read.
@@ -93,7 +94,9 @@ struct Headers<'l> {
 #[derive(Default)]
 struct Node<'l> {
     path: &'l [u8],
-    children: BTreeMap<&'l [u8], usize>,
+    /// What is in it: one, and of each its next.
+    child: Option<usize>,
+    next: Option<usize>,
     /// The last layers (from 1) that have it, that have something in it, and that hide it.
     named: u32,
     filled: u32,
@@ -116,10 +119,14 @@ struct Header {
 const WHITEOUT: &[u8] = b".wh.";
 
 impl<'l> Headers<'l> {
+    fn new(most: usize) -> Self {
+        let mut nodes = Vec::with_capacity(most + 1);
+        nodes.push(Node::default());
+        let at = HashMap::with_capacity(most);
+        Self { nodes, at, last: (b"", 0), layers: 0, own: Vec::new(), hidden: Vec::new() }
+    }
+
     fn read(&mut self, layer: &'l LayerIndex) {
-        if self.nodes.is_empty() {
-            self.nodes.push(Node::default());
-        }
         self.layers += 1;
         self.own.clear();
         self.hidden.clear();
@@ -143,10 +150,14 @@ impl<'l> Headers<'l> {
 
     fn folder(&mut self, path: &'l [u8]) -> usize {
         if self.last.0 != path {
-            let mut end = 0;
-            let at = components(path).fold(0, |at, name| {
-                end += name.len() + usize::from(end > 0);
-                self.name(at, &path[..end])
+            // If the layer has named it, it has named what it is in.
+            let named = self.at.get(path).copied().filter(|&at| self.nodes[at].named == self.layers);
+            let at = named.unwrap_or_else(|| {
+                let mut end = 0;
+                components(path).fold(0, |at, name| {
+                    end += name.len() + usize::from(end > 0);
+                    self.name(at, &path[..end])
+                })
             });
             self.last = (path, at);
         }
@@ -173,14 +184,18 @@ impl<'l> Headers<'l> {
     }
 
     fn child(&mut self, folder: usize, path: &'l [u8]) -> usize {
-        let next = self.nodes.len();
-        let node = &mut self.nodes[folder];
-        node.filled = self.layers;
-        let at = *node.children.entry(split_last(path).1).or_insert(next);
-        if at == next {
-            self.nodes.push(Node { path, ..Node::default() });
+        self.nodes[folder].filled = self.layers;
+        let new = self.nodes.len();
+        let at = *self.at.entry(path).or_insert(new);
+        if at == new {
+            let next = self.nodes[folder].child.replace(new);
+            self.nodes.push(Node { path, next, ..Node::default() });
         }
         at
+    }
+
+    fn children(&self, at: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(self.nodes[at].child, |&child| self.nodes[child].next)
     }
 
     /// Adds the layer's leaves to what is known of their paths. A whiteout is a leaf.
@@ -223,7 +238,7 @@ impl<'l> Headers<'l> {
         let mut sums = vec![0_u64; self.nodes.len()];
         for (at, node) in self.nodes.iter().enumerate().rev() {
             if let Some(header) = node.stacked {
-                sums[at] = node.children.values().fold(header.size, |sum, &child| sum.saturating_add(sums[child]));
+                sums[at] = self.children(at).fold(header.size, |sum, child| sum.saturating_add(sums[child]));
             }
         }
         sums
@@ -251,7 +266,7 @@ impl<'l> Headers<'l> {
     fn remove(&mut self, mut stack: Vec<usize>) {
         while let Some(at) = stack.pop() {
             if self.nodes[at].stacked.take().is_some() {
-                stack.extend(self.nodes[at].children.values());
+                stack.extend(self.children(at));
             }
         }
     }

@@ -52,7 +52,7 @@ pub struct Stat<'t> {
     /// A regular file's content.
     pub content: Option<ContentId>,
     /// A regular file's SHA-256, where the index has it.
-    pub sha256: Option<Digest>,
+    pub sha256: Option<&'t Digest>,
     /// What its hard-linked names share; `None` for a directory.
     pub inode: Option<InodeId>,
     /// The layer that put the name here, from 0.
@@ -86,7 +86,7 @@ impl<'t> Stat<'t> {
         let stat = Self { file_bytes: entry.file_bytes(), ..self };
         match &entry.kind {
             EntryKind::File { apparent_size, content, sha256, .. } => {
-                Self { kind: FileType::File, size: *apparent_size, content: Some(*content), sha256: *sha256, ..stat }
+                Self { kind: FileType::File, size: *apparent_size, content: Some(*content), sha256: sha256.as_deref(), ..stat }
             }
             EntryKind::Symlink { target } => {
                 Self { kind: FileType::Symlink, size: target.len() as u64, link: Some(target), ..stat }

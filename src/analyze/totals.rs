@@ -1,6 +1,6 @@
 //! The few numbers that matter: of the image, and of each layer.
 
-use super::{Subject, waste};
+use super::{Subject, Waste};
 use crate::model::{DiffId, Digest};
 
 /// An image's numbers. Sizes in bytes.
@@ -80,10 +80,9 @@ fn efficiency(visible: u64, wasted: u64) -> f64 {
 }
 
 /// Each layer's numbers, lowest first.
-pub fn layer_totals(subject: Subject<'_>) -> Vec<LayerTotals> {
+pub fn layer_totals(subject: Subject<'_>, waste: &Waste) -> Vec<LayerTotals> {
     let Subject { image, tree } = subject;
-    let waste = waste(tree).layers;
-    let layers = image.layers.iter().zip(tree.layers()).zip(waste).enumerate();
+    let layers = image.layers.iter().zip(tree.layers()).zip(&waste.layers).enumerate();
     layers
         .map(|(index, ((layer, table), waste))| LayerTotals {
             index,

@@ -109,7 +109,8 @@ fn joined(tree: &Tree, files: Vec<WastedFile>) -> Vec<WastedFile> {
 }
 
 fn sorted(tree: &Tree, mut files: Vec<WastedFile>) -> Vec<WastedFile> {
-    files.sort_by_cached_key(|file| (Reverse(file.bytes), tree.entry(file.entry).path.clone(), file.entry));
+    let key = |file: &WastedFile| (Reverse(file.bytes), &tree.entry(file.entry).path, file.entry);
+    files.sort_by(|a, b| key(a).cmp(&key(b)));
     files
 }
 

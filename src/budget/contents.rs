@@ -8,7 +8,7 @@ use super::outcome::{Evidence, Outcome};
 use super::rule::{Names, Rule};
 use super::scope::{Scope, sorted};
 use crate::analyze::finding::{Finding, findings as all_findings};
-use crate::analyze::{Globs, InstalledPackage, packages as all_packages};
+use crate::analyze::{Globs, InstalledPackage, packages as all_packages, waste};
 use crate::model::EntryKind;
 use crate::tree::Tree;
 
@@ -104,7 +104,7 @@ pub(super) fn in_scope(scope: &Scope<'_>) -> Vec<Finding> {
         finding.layer.is_none_or(|layer| layer >= scope.first)
             && finding.path.as_ref().is_none_or(|path| scope.counts_path(path))
     };
-    all_findings(scope.subject).into_iter().filter(counts).collect()
+    all_findings(scope.subject, &waste(scope.subject.tree)).into_iter().filter(counts).collect()
 }
 
 fn counted(rule: &Rule, found: Vec<Evidence>, limit: u64, message: impl FnOnce(u64) -> String) -> Outcome {

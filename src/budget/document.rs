@@ -134,14 +134,14 @@ impl Listed {
         let gone: HashSet<&str> = files.iter().filter(is_gone).map(|file| file.digest.as_str()).collect();
         let mut grown = Vec::new();
         for (id, entry, outcome) in scope.files() {
-            let EntryKind::File { size, content, sha256, .. } = entry.kind else { continue };
+            let EntryKind::File { size, content, sha256, .. } = &entry.kind else { continue };
             let path = entry.path.display();
             let was = paths.get(path.as_str());
             let mut digests =
-                [Some(content.to_string()), sha256.map(|digest| digest.to_string())].into_iter().flatten();
+                [Some(content.to_string()), sha256.as_ref().map(|digest| digest.to_string())].into_iter().flatten();
             let is_known =
                 digests.any(|digest| gone.contains(digest.as_str()) || was.is_some_and(|was| was.digest == digest));
-            if !outcome.is_visible() || size < *from_bytes || is_known {
+            if !outcome.is_visible() || size < from_bytes || is_known {
                 continue;
             }
             let bytes = size.saturating_sub(was.map_or(0, |file| file.size));

@@ -1,5 +1,5 @@
-//! What a layer's programs and modules need, which only a proof asks for: in the cache's files it is packed by itself, and
-//! unpacked when somebody asks.
+//! What a layer's programs and modules need, which only a proof asks for: in the cache's files it is packed by itself, read
+//! for who needs everything, and unpacked when somebody asks.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use crate::pkgdb::Import;
 #[derive(Clone, Debug, Default)]
 pub struct Code {
     packed: Vec<u8>,
-    /// `None` where what is packed can't be unpacked.
+    /// `None` where it was not read, or can't be unpacked.
     parts: OnceLock<Option<Parts>>,
 }
 
@@ -50,7 +50,12 @@ impl Code {
         Self { packed, parts: OnceLock::new() }
     }
 
-    /// Its bytes. An error where it can't be unpacked: that must not be written down as nothing.
+    /// Of a layer whose code nobody was to ask for.
+    pub(super) fn unread() -> Self {
+        Self { packed: Vec::new(), parts: None.into() }
+    }
+
+    /// Its bytes. An error where it is not known: that must not be written down as nothing.
     pub(super) fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
         postcard::to_stdvec(self.parts().ok_or(postcard::Error::DeserializeBadEncoding)?)
     }

@@ -38,6 +38,7 @@ pub struct LayerIndex {
     /// Bytes of the tar.
     pub tar_bytes: u64,
     /// The entries in tar order: row by row.
+    #[serde(skip)]
     pub entries: Vec<Entry>,
     /// Contents that later analyses read, by row, in order of rows.
     #[serde(with = "captured")]
@@ -114,8 +115,10 @@ impl LayerIndex {
     /// Tells its files' contents apart by their SHA-256, where that was computed, and no more by what was quicker.
     pub fn tell_by_sha256(&mut self) {
         for entry in &mut self.entries {
-            if let EntryKind::File { content, sha256: Some(Digest::Sha256(hash)), .. } = &mut entry.kind {
-                *content = ContentId::Sha256(*hash);
+            if let EntryKind::File { content, sha256: Some(digest), .. } = &mut entry.kind
+                && let Digest::Sha256(hash) = **digest
+            {
+                *content = ContentId::Sha256(hash);
             }
         }
     }

@@ -143,7 +143,7 @@ impl Visitor for Rows {
         let mut entry = file.entry;
         if let EntryKind::File { content, sha256, .. } = &mut entry.kind {
             *content = ContentId::Blake3(file.content.finalize().into());
-            *sha256 = file.sha256.map(|hasher| Digest::Sha256(hasher.finalize().into()));
+            *sha256 = file.sha256.map(|hasher| Box::new(Digest::Sha256(hasher.finalize().into())));
         }
         entry.download_bytes = self.progress.stored_at(offset).saturating_sub(file.began);
         self.entries.push(entry);
@@ -170,7 +170,7 @@ impl Rows {
     pub(super) fn end_told(&mut self, digest: [u8; 32], stored: u64) -> Option<Capture> {
         let OpenFile { mut entry, capture, .. } = self.file.take()?;
         if let EntryKind::File { content, sha256, .. } = &mut entry.kind {
-            (*content, *sha256) = (ContentId::Sha256(digest), Some(Digest::Sha256(digest)));
+            (*content, *sha256) = (ContentId::Sha256(digest), Some(Box::new(Digest::Sha256(digest))));
         }
         entry.download_bytes = stored;
         self.entries.push(entry);

@@ -38,7 +38,7 @@ pub enum EntryKind {
         /// Hash of what a reader sees; for a sparse file beyond the expansion limit, of its map and stored bytes.
         content: ContentId,
         /// SHA-256 of what a reader sees, where it was asked for.
-        sha256: Option<Digest>,
+        sha256: Option<Box<Digest>>,
     },
     /// A directory.
     Dir,

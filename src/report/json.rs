@@ -49,7 +49,8 @@ impl<'w> Escaping<'w> {
 
     fn pass_on(&mut self) -> io::Result<()> {
         // What holds characters of one byte alone, and none that steers, is as it is.
-        if !self.held.iter().all(|byte| matches!(byte, b'\n' | b' '..=b'~')) {
+        let plain = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & matches!(byte, b'\n' | b' '..=b'~'));
+        if !self.held.chunks(LINE).all(plain) {
             let text = std::str::from_utf8(&self.held).map_err(io::Error::other)?;
             let mut written = 0;
             for (at, c) in text.char_indices().filter(|(_, c)| *c != '\n' && is_invisible(*c)) {

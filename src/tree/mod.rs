@@ -2,7 +2,7 @@
 //!
 //! Layers apply in order by the rules of OCI image-spec layer.md. Each layer's tar is first reduced to a tree of its
 //! own (`upper`: the last entry of a path wins), which is then merged over what lies below (`merge`), the way
-//! overlayfs stacks folders. Nothing is ever unpacked.
+//! overlayfs stacks folders: only folders that both have are looked into. Nothing is ever unpacked.
 
 mod fate;
 mod follow;
@@ -42,9 +42,23 @@ pub struct Node {
     pub entry: Option<EntryId>,
     /// The layer that put it here, from 0.
     pub layer: u32,
-    /// `None` for a directory.
-    inode: Option<InodeId>,
-    children: BTreeMap<Box<[u8]>, NodeId>,
+    kind: Kind,
+    /// Of a directory: what is in it.
+    children: Children,
+}
+
+type Children = BTreeMap<Box<[u8]>, NodeId>;
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Dir,
+    /// Anything else.
+    Leaf(InodeId),
+    /// A hard link whose target has not been met yet. The tree has none, but while a layer is read.
+    Pending,
+    /// A hard link to nothing: it is taken out when its layer has been read.
+    Dangling,
 }
 
 #[derive(Clone, Debug)]
@@ -92,8 +106,7 @@ impl Tree {
     /// Stacks layers, lowest first.
     pub fn new(layers: Vec<Arc<LayerIndex>>) -> Self {
         let outcomes = layers.iter().map(|layer| vec![Outcome::VISIBLE; layer.entries.len()]).collect();
-        let root = Node { entry: None, layer: 0, inode: None, children: BTreeMap::new() };
-        let mut tree = Self { layers, nodes: vec![root], inodes: Vec::new(), outcomes, notes: Vec::new() };
+        let mut tree = Self { layers, nodes: vec![Node::new(None, 0, Kind::Dir)], inodes: Vec::new(), outcomes, notes: Vec::new() };
         for layer in 0..tree.layers.len() {
             tree.apply(layer as u32);
         }
@@ -122,7 +135,7 @@ impl Tree {
 
     /// The entry that carries a node's data and metadata: of a hard-linked name, the file's own.
     pub fn data(&self, node: &Node) -> Option<EntryId> {
-        match node.inode {
+        match node.inode() {
             None => node.entry,
             Some(inode) => Some(self.inode(inode).entry),
         }
@@ -130,13 +143,13 @@ impl Tree {
 
     /// A node's metadata; `None` for a directory that is only implied.
     pub fn meta(&self, node: &Node) -> Option<&Meta> {
-        let given = node.inode.and_then(|inode| self.inode(inode).meta.as_deref());
+        let given = node.inode().and_then(|inode| self.inode(inode).meta.as_deref());
         given.or_else(|| Some(&self.entry(self.data(node)?).meta))
     }
 
     /// How many names a node's file has; 1 for a directory.
     pub fn names(&self, node: &Node) -> u32 {
-        node.inode.map_or(1, |inode| self.inode(inode).names)
+        node.inode().map_or(1, |inode| self.inode(inode).names)
     }
 
     /// What became of a regular file's entry.
@@ -161,17 +174,54 @@ impl Tree {
     fn inode(&self, id: InodeId) -> &Inode {
         &self.inodes[id.0 as usize]
     }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[id.0 as usize]
+    }
+
+    fn add(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        NodeId(self.nodes.len() as u32 - 1)
+    }
+
+    /// Everything at and below `id` loses its name by a layer.
+    fn kill(&mut self, id: NodeId, fate: Fate, by_layer: u32) {
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            stack.extend(std::mem::take(&mut self.node_mut(id).children).into_values());
+            if let Some(inode) = self.node(id).inode() {
+                self.unname(inode, fate, by_layer);
+            }
+        }
+    }
+
+    /// Takes one name from a file. With the last one the file is gone.
+    fn unname(&mut self, inode: InodeId, fate: Fate, by_layer: u32) {
+        let inode = &mut self.inodes[inode.0 as usize];
+        inode.names = inode.names.saturating_sub(1);
+        if inode.names == 0 {
+            let EntryId { layer, row } = inode.entry;
+            self.outcomes[layer as usize][row as usize] = Outcome { fate, by_layer };
+        }
+    }
 }
 
 impl Node {
+    fn new(entry: Option<EntryId>, layer: u32, kind: Kind) -> Self {
+        Self { entry, layer, kind, children: Children::new() }
+    }
+
     /// Whether it is a directory.
     pub fn is_dir(&self) -> bool {
-        self.inode.is_none()
+        self.kind == Kind::Dir
     }
 
     /// The file it names; `None` for a directory.
     pub fn inode(&self) -> Option<InodeId> {
-        self.inode
+        match self.kind {
+            Kind::Leaf(inode) => Some(inode),
+            Kind::Dir | Kind::Pending | Kind::Dangling => None,
+        }
     }
 
     /// What a name in it leads to.

@@ -1,64 +1,35 @@
 //! One layer reduced to a tree of its own: the last entry of a path wins, whiteouts are kept apart.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Fate, Inode, InodeId, Tree, TreeNote};
+use super::{Fate, Inode, InodeId, Kind, Node, NodeId, Tree, TreeNote};
 use crate::model::{EntryId, EntryKind, LayerPath, Meta, components};
 
-/// A place in a layer's own tree, by number in the list that [`build`] gives. The root is the first.
-pub(super) type UpperId = usize;
-
-/// One name in a layer's own tree.
-#[derive(Debug)]
-pub(super) struct UpperNode {
-    /// The row that made it; `None` for a directory that is only implied.
-    pub(super) row: Option<u32>,
-    pub(super) kind: UpperKind,
-    /// Of a directory: what is in it.
-    pub(super) children: BTreeMap<Box<[u8]>, UpperId>,
-    /// Of a directory: the names that it hides in the layers below.
-    pub(super) whiteouts: Vec<Box<[u8]>>,
-    /// Of a directory: whether it hides all that is below it.
-    pub(super) opaque: bool,
+/// A layer's own tree, among the nodes of the image's, and not yet hung into it.
+pub(super) struct Upper {
+    pub(super) root: NodeId,
+    /// By directory: the names that it hides in the layers below.
+    pub(super) whiteouts: HashMap<NodeId, Vec<Box<[u8]>>>,
+    /// Directories that hide all that is below them.
+    pub(super) opaque: HashSet<NodeId>,
 }
 
-#[derive(Debug)]
-pub(super) enum UpperKind {
-    Dir,
-    Leaf(InodeId),
-    /// A hard link whose target has not been met yet.
-    Pending(LayerPath),
-    /// A hard link to nothing.
-    Dangling,
-}
-
-impl UpperNode {
-    fn new(row: Option<u32>, kind: UpperKind) -> Self {
-        Self { row, kind, children: BTreeMap::new(), whiteouts: Vec::new(), opaque: false }
-    }
-
-    pub(super) fn is_dir(&self) -> bool {
-        matches!(self.kind, UpperKind::Dir)
-    }
-}
-
-const ROOT: UpperId = 0;
 /// A hard link to a hard link to … : further than any builder goes.
 const MAX_CHAIN: usize = 1000;
 
 /// Reads a layer's rows in order. Its files become inodes of `tree`, where links of later layers find them.
-pub(super) fn build(tree: &mut Tree, layer: u32) -> Vec<UpperNode> {
+pub(super) fn build(tree: &mut Tree, layer: u32) -> Upper {
     let index = Arc::clone(&tree.layers[layer as usize]);
-    let nodes = vec![UpperNode::new(None, UpperKind::Dir)];
-    let mut upper = Upper { tree, layer, nodes, pending: Vec::new(), last: (Vec::new(), ROOT) };
+    tree.nodes.reserve(index.entries.len());
+    let root = tree.add(Node::new(None, layer, Kind::Dir));
+    let upper = Upper { root, whiteouts: HashMap::new(), opaque: HashSet::new() };
+    let mut builder = Builder { tree, layer, upper, pending: Vec::new(), last: (Vec::new(), root) };
     for (row, entry) in index.entries.iter().enumerate() {
-        upper.place(row as u32, &entry.path, &entry.kind);
+        builder.place(row as u32, &entry.path, &entry.kind);
     }
-    for path in std::mem::take(&mut upper.pending) {
-        upper.bind(path);
-    }
-    upper.nodes
+    builder.bind_all();
+    builder.upper
 }
 
 impl Tree {
@@ -75,114 +46,137 @@ impl Tree {
     }
 }
 
-struct Upper<'t> {
+struct Builder<'t> {
     tree: &'t mut Tree,
     layer: u32,
-    nodes: Vec<UpperNode>,
+    upper: Upper,
     pending: Vec<LayerPath>,
     /// The folder that was looked for last: entries of one folder mostly follow each other.
-    last: (Vec<u8>, UpperId),
+    last: (Vec<u8>, NodeId),
 }
 
-impl Upper<'_> {
+impl Builder<'_> {
     fn place(&mut self, row: u32, path: &LayerPath, kind: &EntryKind) {
+        let entry = EntryId { layer: self.layer, row };
         match kind {
             EntryKind::Whiteout => {
                 let parent = self.folder(path.parent_bytes());
-                self.nodes[parent].whiteouts.push(path.file_name().into());
+                self.upper.whiteouts.entry(parent).or_default().push(path.file_name().into());
             }
             EntryKind::Opaque => {
                 let folder = self.folder(path.as_bytes());
-                self.nodes[folder].opaque = true;
+                self.upper.opaque.insert(folder);
             }
             EntryKind::Dir => {
                 let folder = self.folder(path.as_bytes());
-                self.nodes[folder].row = Some(row);
+                self.tree.node_mut(folder).entry = Some(entry);
             }
-            EntryKind::HardLink { target } => self.link(row, path, target),
+            EntryKind::HardLink { target } => {
+                let kind = match self.find(target).map(|id| self.tree.node(id).kind) {
+                    Some(Kind::Leaf(inode)) => self.one_more_name(inode, Some(entry)),
+                    _ => {
+                        self.pending.push(path.clone());
+                        Kind::Pending
+                    }
+                };
+                self.put(path, entry, kind);
+            }
             _ => {
                 let inode = InodeId(self.tree.inodes.len() as u32);
-                self.tree.inodes.push(Inode { entry: EntryId { layer: self.layer, row }, names: 1, meta: None });
-                self.put(path, UpperNode::new(Some(row), UpperKind::Leaf(inode)));
+                self.tree.inodes.push(Inode { entry, names: 1, meta: None });
+                self.put(path, entry, Kind::Leaf(inode));
             }
         }
-    }
-
-    fn link(&mut self, row: u32, path: &LayerPath, target: &LayerPath) {
-        let kind = match self.find(target).map(|id| &self.nodes[id].kind) {
-            Some(&UpperKind::Leaf(inode)) => self.one_more_name(inode, Some(row)),
-            _ => {
-                self.pending.push(path.clone());
-                UpperKind::Pending(target.clone())
-            }
-        };
-        self.put(path, UpperNode::new(Some(row), kind));
     }
 
     /// Gives a file a name. Engines carry out the link's header too: the file gets the mode, owner and times in it.
-    fn one_more_name(&mut self, inode: InodeId, link: Option<u32>) -> UpperKind {
+    fn one_more_name(&mut self, inode: InodeId, link: Option<EntryId>) -> Kind {
         self.tree.inodes[inode.0 as usize].names += 1;
-        if let Some(row) = link {
-            self.tree.carry_out(inode, EntryId { layer: self.layer, row });
+        if let Some(link) = link {
+            self.tree.carry_out(inode, link);
         }
-        UpperKind::Leaf(inode)
+        Kind::Leaf(inode)
+    }
+
+    /// Settles the pending links. Those that lead to nothing are taken out.
+    fn bind_all(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        for path in &pending {
+            self.bind(path);
+        }
+        for path in &pending {
+            if self.find(path).is_some_and(|id| self.tree.node(id).kind == Kind::Dangling) {
+                let parent = self.folder(path.parent_bytes());
+                self.tree.node_mut(parent).children.remove(path.file_name());
+            }
+        }
     }
 
     /// Settles the pending link at `path`, and those that it leads over: first within the layer, then below it.
-    fn bind(&mut self, path: LayerPath) {
-        let (mut at, mut chain) = (path, Vec::new());
+    fn bind(&mut self, path: &LayerPath) {
+        let (mut at, mut chain) = (path.clone(), Vec::new());
         // What a link says that stands before its target, the target says again.
         let mut below = false;
         let inode = loop {
-            match self.find(&at).map(|id| (id, &self.nodes[id].kind)) {
-                Some((id, UpperKind::Pending(_))) if chain.len() > MAX_CHAIN || chain.contains(&id) => break None,
-                Some((id, UpperKind::Pending(target))) => {
+            match self.find(&at).map(|id| (id, self.tree.node(id).kind)) {
+                Some((id, Kind::Pending)) if chain.len() > MAX_CHAIN || chain.contains(&id) => break None,
+                Some((id, Kind::Pending)) => {
                     chain.push(id);
-                    at = target.clone();
+                    match self.target(id) {
+                        Some(target) => at = target.clone(),
+                        None => break None,
+                    }
                 }
-                Some((_, &UpperKind::Leaf(inode))) => break Some(inode),
-                Some((_, UpperKind::Dir | UpperKind::Dangling)) => break None,
+                Some((_, Kind::Leaf(inode))) => break Some(inode),
+                Some((_, Kind::Dir | Kind::Dangling)) => break None,
                 None => {
                     below = true;
-                    break self.tree.get(&at).and_then(|below| self.tree.node(below).inode);
+                    break self.tree.get(&at).and_then(|below| self.tree.node(below).inode());
                 }
             }
         };
         for id in chain {
-            self.nodes[id].kind = match inode {
-                Some(inode) => self.one_more_name(inode, self.nodes[id].row.filter(|_| below)),
-                None => self.dangling(self.nodes[id].row),
+            let link = self.tree.node(id).entry;
+            let kind = match inode {
+                Some(inode) => self.one_more_name(inode, link.filter(|_| below)),
+                None => {
+                    self.tree.notes.extend(link.map(|entry| TreeNote::DanglingLink { entry }));
+                    Kind::Dangling
+                }
             };
+            self.tree.node_mut(id).kind = kind;
         }
     }
 
-    fn dangling(&mut self, row: Option<u32>) -> UpperKind {
-        let entry = row.map(|row| EntryId { layer: self.layer, row });
-        self.tree.notes.extend(entry.map(|entry| TreeNote::DanglingLink { entry }));
-        UpperKind::Dangling
+    /// Where a hard link leads.
+    fn target(&self, link: NodeId) -> Option<&LayerPath> {
+        match &self.tree.entry(self.tree.node(link).entry?).kind {
+            EntryKind::HardLink { target } => Some(target),
+            _ => None,
+        }
     }
 
-    /// Puts a node that is no directory at `path`; what was there goes.
-    fn put(&mut self, path: &LayerPath, node: UpperNode) {
+    /// Puts what is no directory at `path`; what was there goes.
+    fn put(&mut self, path: &LayerPath, entry: EntryId, kind: Kind) {
         let parent = self.folder(path.parent_bytes());
-        let id = self.add(node);
-        if let Some(old) = self.nodes[parent].children.insert(path.file_name().into(), id) {
+        let id = self.tree.add(Node::new(Some(entry), self.layer, kind));
+        if let Some(old) = self.tree.node_mut(parent).children.insert(path.file_name().into(), id) {
             self.kill(old);
         }
     }
 
     /// The directory at `path`, made with its parents where it isn't there, in place of whatever is.
-    fn folder(&mut self, path: &[u8]) -> UpperId {
+    fn folder(&mut self, path: &[u8]) -> NodeId {
         if self.last.0 == path {
             return self.last.1;
         }
-        let id = components(path).fold(ROOT, |at, name| {
-            let old = self.nodes[at].children.get(name).copied();
-            if let Some(id) = old.filter(|&id| self.nodes[id].is_dir()) {
+        let id = components(path).fold(self.upper.root, |at, name| {
+            let old = self.tree.node(at).child(name);
+            if let Some(id) = old.filter(|&id| self.tree.node(id).is_dir()) {
                 return id;
             }
-            let id = self.add(UpperNode::new(None, UpperKind::Dir));
-            self.nodes[at].children.insert(name.into(), id);
+            let id = self.tree.add(Node::new(None, self.layer, Kind::Dir));
+            self.tree.node_mut(at).children.insert(name.into(), id);
             old.into_iter().for_each(|old| self.kill(old));
             id
         });
@@ -192,24 +186,13 @@ impl Upper<'_> {
         id
     }
 
-    fn add(&mut self, node: UpperNode) -> UpperId {
-        self.nodes.push(node);
-        self.nodes.len() - 1
-    }
-
-    fn find(&self, path: &LayerPath) -> Option<UpperId> {
-        path.components().try_fold(ROOT, |at, name| self.nodes[at].children.get(name).copied())
+    fn find(&self, path: &LayerPath) -> Option<NodeId> {
+        path.components().try_fold(self.upper.root, |at, name| self.tree.node(at).child(name))
     }
 
     /// Everything at and below `id` lost its path to a later entry of this layer.
-    fn kill(&mut self, id: UpperId) {
-        self.last = (Vec::new(), ROOT);
-        let mut stack = vec![id];
-        while let Some(id) = stack.pop() {
-            stack.extend(self.nodes[id].children.values());
-            if let UpperKind::Leaf(inode) = self.nodes[id].kind {
-                self.tree.unname(inode, Fate::SameLayer, self.layer);
-            }
-        }
+    fn kill(&mut self, id: NodeId) {
+        self.last = (Vec::new(), self.upper.root);
+        self.tree.kill(id, Fate::SameLayer, self.layer);
     }
 }

@@ -1,38 +1,46 @@
 //! What rules look at, gathered once, and how they add files up.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::OnceLock;
 
-use crate::analyze::{Subject, Waste, layer_name, waste};
+use super::places::{Placed, placed};
+use crate::analyze::{Subject, Waste, layer_name};
 use crate::model::{Entry, EntryId, LayerPath, Meta};
 
 /// An image, and lists of it that several rules need.
 pub(super) struct Facts<'i> {
     pub(super) subject: Subject<'i>,
     /// What is lost.
-    pub(super) waste: Waste,
+    pub(super) waste: &'i Waste,
     /// The regular files of the merged tree, each once, in path order.
     pub(super) files: Vec<VisibleFile<'i>>,
+    placed: OnceLock<Placed>,
 }
 
 /// A regular file of the merged tree, by the first of its names.
 pub(super) struct VisibleFile<'i> {
-    pub(super) path: LayerPath,
+    pub(super) path: &'i LayerPath,
     pub(super) id: EntryId,
     pub(super) entry: &'i Entry,
     pub(super) meta: &'i Meta,
 }
 
 impl<'i> Facts<'i> {
-    pub(super) fn new(subject: Subject<'i>) -> Self {
+    pub(super) fn new(subject: Subject<'i>, waste: &'i Waste) -> Self {
         let tree = subject.tree;
         let mut seen = HashSet::new();
         let files = tree.walk().filter_map(|item| {
-            let (inode, id) = item.node.inode().zip(tree.data(item.node))?;
-            let entry = tree.entry(id);
-            let meta = tree.meta(item.node)?;
-            (entry.is_file() && seen.insert(inode)).then_some(VisibleFile { path: item.path(), id, entry, meta })
+            let (named, id) = item.node.entry.zip(tree.data(item.node))?;
+            let (path, entry, meta) = (&tree.entry(named).path, tree.entry(id), tree.meta(item.node)?);
+            let first = entry.is_file() && (tree.names(item.node) == 1 || seen.insert(item.node.inode()));
+            first.then_some(VisibleFile { path, id, entry, meta })
         });
-        Self { subject, waste: waste(tree), files: files.collect() }
+        Self { subject, waste, files: files.collect(), placed: OnceLock::new() }
+    }
+
+    /// Files in places that several rules look for: one pass for all of them.
+    pub(super) fn placed(&self) -> &Placed {
+        self.placed.get_or_init(|| placed(self.subject.tree))
     }
 
     /// A layer as a message names it.

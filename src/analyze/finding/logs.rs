@@ -14,7 +14,7 @@ pub(super) fn large(facts: &Facts<'_>) -> Vec<Found> {
     let mut groups: Groups<u32> = Groups::new();
     for file in facts.files.iter().filter(|file| is_log(file) && !by_user_number(file)) {
         if file.entry.file_bytes() >= LARGE {
-            groups.entry(file.id.layer).or_default().add(&file.path, file.entry.file_bytes());
+            groups.entry(file.id.layer).or_default().add(file.path, file.entry.file_bytes());
         }
     }
     let found = groups.into_iter().map(|(layer, group)| Found {
@@ -29,7 +29,7 @@ pub(super) fn large(facts: &Facts<'_>) -> Vec<Found> {
 }
 
 fn is_log(file: &VisibleFile<'_>) -> bool {
-    file.path.starts_with(&"var/log".into()) || file.path.as_bytes().ends_with(b".log")
+    file.path.as_bytes().starts_with(b"var/log/") || file.path.as_bytes().ends_with(b".log")
 }
 
 fn by_user_number(file: &VisibleFile<'_>) -> bool {

@@ -13,7 +13,7 @@ mod secrets;
 mod tests;
 mod trees;
 
-use super::Subject;
+use super::{Subject, Waste};
 use crate::model::LayerPath;
 use crate::parallel::{self, processors};
 use facts::Facts;
@@ -90,8 +90,8 @@ struct Found {
 }
 
 /// Runs every rule. Worst first, then by bytes, rule, layer and path.
-pub fn findings(subject: Subject<'_>) -> Vec<Finding> {
-    let facts = Facts::new(subject);
+pub fn findings(subject: Subject<'_>, waste: &Waste) -> Vec<Finding> {
+    let facts = Facts::new(subject, waste);
     let found = parallel::map(RULES, processors(), |rule| (rule.run)(&facts));
     let found = RULES.iter().zip(found).flat_map(|(rule, found)| found.into_iter().map(move |found| (rule, found)));
     let mut findings: Vec<Finding> = found.map(|(rule, found)| finding(subject, rule, found)).collect();

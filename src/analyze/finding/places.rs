@@ -3,7 +3,7 @@
 use super::Found;
 use super::facts::{Facts, Group, Groups};
 use crate::model::LayerPath;
-use crate::tree::Fate;
+use crate::tree::{Fate, Tree};
 
 /// A kind of folder.
 struct Place {
@@ -85,80 +85,105 @@ static VERSION_CONTROL: [Place; 4] = [
     place(".bzr", "Bazaar's history", IGNORE),
 ];
 
+/// The places of each rule.
+static RULES: [(&str, &[Place]); 5] = [
+    ("package-lists", &PACKAGE_LISTS),
+    ("pip-cache", &PIP_CACHES),
+    ("npm-cache", &NPM_CACHES),
+    ("language-cache", &LANGUAGE_CACHES),
+    ("vcs-folder", &VERSION_CONTROL),
+];
+
 pub(super) fn package_lists(facts: &Facts<'_>) -> Vec<Found> {
-    find(facts, &PACKAGE_LISTS)
+    found_by(facts, "package-lists")
 }
 
 pub(super) fn pip_caches(facts: &Facts<'_>) -> Vec<Found> {
-    find(facts, &PIP_CACHES)
+    found_by(facts, "pip-cache")
 }
 
 pub(super) fn npm_caches(facts: &Facts<'_>) -> Vec<Found> {
-    find(facts, &NPM_CACHES)
+    found_by(facts, "npm-cache")
 }
 
 pub(super) fn language_caches(facts: &Facts<'_>) -> Vec<Found> {
-    find(facts, &LANGUAGE_CACHES)
+    found_by(facts, "language-cache")
 }
 
 pub(super) fn version_control(facts: &Facts<'_>) -> Vec<Found> {
-    find(facts, &VERSION_CONTROL)
+    found_by(facts, "vcs-folder")
 }
 
-/// Files with bytes in them, by the layer that holds them and what they are. Visible ones, and those that a later
-/// layer wrote anew, as apt does with its cache; deleted ones are another rule's.
-fn find(facts: &Facts<'_>, places: &'static [Place]) -> Vec<Found> {
+fn found_by(facts: &Facts<'_>, rule: &str) -> Vec<Found> {
+    let placed = facts.placed().iter().filter(|((kind, _), _)| RULES[kind.0].0 == rule);
+    placed.map(|(((rule, place), layer), group)| found(facts, *layer, &RULES[*rule].1[*place], group)).collect()
+}
+
+/// A rule, and one of its places, by their numbers.
+type Kind = (usize, usize);
+
+/// Files of every rule's places, by what they are and the layer that holds them.
+pub(super) type Placed = Groups<(Kind, u32)>;
+
+/// Files with bytes in them. Visible ones, and those that a later layer wrote anew, as apt does with its cache; deleted ones
+/// are another rule's.
+pub(super) fn placed(tree: &Tree) -> Placed {
     // Files of one folder follow each other.
-    let mut last: (&[u8], Option<(usize, LayerPath)>) = (b"", place_of(&LayerPath::root(), places));
-    let mut groups: Groups<(u32, usize)> = Groups::new();
-    let files = facts.subject.tree.files().filter(|(_, entry, _)| entry.file_bytes() > 0);
+    let mut last: (&[u8], Vec<(Kind, LayerPath)>) = (b"", Vec::new());
+    let mut groups = Placed::new();
+    let files = tree.files().filter(|(_, entry, _)| entry.file_bytes() > 0);
     for (id, entry, _) in files.filter(|(.., outcome)| matches!(outcome.fate, Fate::Visible | Fate::ContentReplaced)) {
-        if last.0 != entry.path.parent_bytes() {
-            last = (entry.path.parent_bytes(), place_of(&entry.path.parent(), places));
+        let folder = entry.path.parent_bytes();
+        if last.0 != folder {
+            let starts: Vec<usize> = starts(folder).collect();
+            let kinds = RULES.iter().enumerate().filter_map(|(rule, (_, places))| {
+                let (place, top) = place_of(folder, &starts, places)?;
+                Some(((rule, place), top))
+            });
+            last = (folder, kinds.collect());
         }
-        if let Some((kind, top)) = &last.1 {
-            groups.entry((id.layer, *kind)).or_default().add(top, entry.file_bytes());
+        for (kind, top) in &last.1 {
+            groups.entry((*kind, id.layer)).or_default().add(top, entry.file_bytes());
         }
     }
-    groups.into_iter().map(|((layer, kind), group)| found(facts, layer, &places[kind], group)).collect()
+    groups
 }
 
-fn found(facts: &Facts<'_>, layer: u32, place: &Place, group: Group) -> Found {
+fn found(facts: &Facts<'_>, layer: u32, place: &Place, group: &Group) -> Found {
     let at = group.path.as_ref().map(LayerPath::display).unwrap_or_default();
     let message = format!("{} in {at} ({}), from {}", place.what, group.count(), facts.layer(layer));
-    let Group { files, bytes, path, .. } = group;
-    Found { message, path, layer: Some(layer), files, bytes, fix: place.fix.into() }
+    let path = group.path.clone();
+    Found { message, path, layer: Some(layer), files: group.files, bytes: group.bytes, fix: place.fix.into() }
 }
 
-/// The place that a folder is at or below: its number, and its own path.
-fn place_of(folder: &LayerPath, places: &[Place]) -> Option<(usize, LayerPath)> {
-    let path = folder.as_bytes();
-    // Where names begin.
-    let starts = || std::iter::once(0).chain(memchr::memchr_iter(b'/', path).map(|slash| slash + 1));
-    places.iter().enumerate().find_map(|(kind, place)| {
-        let (names, most) = match place.at.strip_prefix('/') {
-            Some(names) => (names, 1),
-            None => (place.at, usize::MAX),
+/// Where the names of a path begin.
+fn starts(path: &[u8]) -> impl Iterator<Item = usize> {
+    std::iter::once(0).chain(memchr::memchr_iter(b'/', path).map(|slash| slash + 1))
+}
+
+/// The place that a folder is at or below: its number, and its own path. `starts` are those of its names.
+fn place_of(folder: &[u8], starts: &[usize], places: &[Place]) -> Option<(usize, LayerPath)> {
+    places.iter().enumerate().find_map(|(number, place)| {
+        let (names, starts) = match place.at.strip_prefix('/') {
+            Some(names) => (names, &starts[..1]),
+            None => (place.at, starts),
         };
-        let start = starts().take(most).find(|&start| begins_with(&path[start..], names))?;
-        Some((kind, LayerPath::clean(&path[..start + names.len()])))
+        let start = starts.iter().find(|&&start| begins_with(&folder[start..], names))?;
+        Some((number, LayerPath::clean(&folder[..start + names.len()])))
     })
 }
 
 /// Whether a file is what a rule of this family looks for.
 pub fn is_place(rule: &str, path: &LayerPath) -> bool {
-    let places: &[Place] = match rule {
-        "package-lists" => &PACKAGE_LISTS,
-        "pip-cache" => &PIP_CACHES,
-        "npm-cache" => &NPM_CACHES,
-        "language-cache" => &LANGUAGE_CACHES,
-        "vcs-folder" => &VERSION_CONTROL,
-        _ => return false,
-    };
-    place_of(&path.parent(), places).is_some()
+    let places = RULES.iter().find(|(its, _)| *its == rule);
+    let folder = path.parent_bytes();
+    let starts: Vec<usize> = starts(folder).collect();
+    places.is_some_and(|(_, places)| place_of(folder, &starts, places).is_some())
 }
 
 /// Whether the first names of a path are these.
 fn begins_with(path: &[u8], names: &str) -> bool {
-    path.strip_prefix(names.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    // Most fail at the first byte.
+    path.first() == names.as_bytes().first()
+        && path.strip_prefix(names.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }

@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::analyze::testing::{Fixture, layer};
+use crate::analyze::waste;
 use crate::index::{LayerIndex, Note};
+
+fn all(image: &Fixture) -> Vec<Finding> {
+    findings(image.subject(), &waste(&image.tree))
+}
 
 /// What a rule finds: path, layer, files, bytes.
 fn found(fixture: &Fixture, rule: &str) -> Vec<(String, Option<u32>, u64, u64)> {
     assert!(RULES.iter().any(|known| known.id == rule), "{rule} is no rule");
-    let findings = findings(fixture.subject()).into_iter().filter(|finding| finding.rule == rule);
+    let findings = all(fixture).into_iter().filter(|finding| finding.rule == rule);
     let path = |finding: &Finding| finding.path.as_ref().map_or_else(String::new, LayerPath::display);
     findings.map(|finding| (path(&finding), finding.layer, finding.files, finding.bytes)).collect()
 }
@@ -35,7 +40,7 @@ fn every_rule_is_named_once_and_documented() {
 #[test]
 fn findings_name_the_layer_and_its_instruction() {
     let image = Fixture::new(&["# ADD rootfs\nfile app/a 100 a", "# RUN /bin/sh -c rm -r /app # buildkit\ngone app"]);
-    let finding = &findings(image.subject())[0];
+    let finding = &all(&image)[0];
     let message =
         "layer 0 (`ADD rootfs`) added 1 file /app/a that layer 1 (`RUN rm -r /app`) deleted: still downloaded";
     assert_eq!((finding.rule, finding.message.as_str()), ("added-then-deleted", message));
@@ -45,7 +50,7 @@ fn findings_name_the_layer_and_its_instruction() {
 #[test]
 fn worst_first() {
     let image = Fixture::new(&["file root/.env 1 e\nfile bin/su 5 s mode=4755\nfile var/log/x.log 2000000 l"]);
-    let rules: Vec<_> = findings(image.subject()).iter().map(|finding| finding.rule).collect();
+    let rules: Vec<_> = all(&image).iter().map(|finding| finding.rule).collect();
     assert_eq!(rules, ["secret-by-name", "large-log", "runs-as-root", "set-uid"]);
 }
 
@@ -172,11 +177,11 @@ fn secrets() {
 fn a_deleted_secret_is_still_one() {
     let image = Fixture::new(&["file app/.env 5 x\nfile app/id_rsa 7 y", "gone app/.env\ngone app/id_rsa"]);
     assert_eq!(found(&image, "secret-by-name"), one("/app", 0, 2, 12));
-    let findings = findings(image.subject());
+    let findings = all(&image);
     assert_eq!(findings[0].severity, Severity::Error);
     assert!(findings[0].message.ends_with("layer 1 hides it, but anyone with the image can read it"));
     let copied = Fixture::new(&["file app/.env 5 x", "file app/.env 5 x uid=1"]);
-    let messages = super::findings(copied.subject()).into_iter().filter(|finding| finding.rule == "secret-by-name");
+    let messages = all(&copied).into_iter().filter(|finding| finding.rule == "secret-by-name");
     let messages: Vec<String> = messages.map(|finding| finding.message).collect();
     let expected = [
         "/app/.env in layer 0 looks like a secret; layer 1 stores it again",

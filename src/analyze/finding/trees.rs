@@ -4,39 +4,40 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Found;
 use super::facts::Facts;
-use crate::analyze::{FileType, Stat};
+use crate::analyze::Stat;
 use crate::model::LayerPath;
-use crate::tree::{Item, NodeId, Tree};
+use crate::tree::{Item, Node, NodeId, Tree};
 
 /// Smaller trees aren't worth a word, in bytes.
 const LEAST: u64 = 64 << 10;
 
-/// A directory's content: names, types, data and links of all that is below it, whoever owns it.
-#[derive(Clone, Copy)]
-struct Content {
-    digest: blake3::Hash,
+/// What lies below a directory.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    /// Bytes of its files. One with several names costs its bytes once: it isn't counted, and trees made of hard links
+    /// aren't copies.
     bytes: u64,
+    /// … of all its names.
+    named_bytes: u64,
     files: u64,
 }
+
+type Sizes = HashMap<NodeId, Size>;
+
+/// Names, types, data and links of all that is below a directory, whoever owns it.
+type Content = [u8; blake3::OUT_LEN];
 
 /// Finds equal directories; of nested ones only the outermost.
 pub(super) fn identical(facts: &Facts<'_>) -> Vec<Found> {
     let tree = facts.subject.tree;
     let dirs: Vec<Item<'_>> = tree.walk().filter(|item| item.node.is_dir()).collect();
-    let contents = contents(tree, &dirs);
-    let mut groups: BTreeMap<[u8; 32], Vec<usize>> = BTreeMap::new();
-    for (at, dir) in dirs.iter().enumerate() {
-        let content = contents[&dir.id];
-        if content.bytes >= LEAST {
-            groups.entry(*content.digest.as_bytes()).or_default().push(at);
-        }
-    }
-    groups.retain(|_, copies| copies.len() > 1);
+    let sizes = sizes(tree, &dirs);
+    let groups = repeated(tree, &dirs, &sizes);
     let inner = inside_of(tree, &dirs, &groups);
     let outermost = groups.values().map(|copies| outermost(copies, &dirs, &inner));
     let repeated =
         outermost.filter(|copies| copies.len() > 1 && !copies.iter().all(|dir| is_distribution(&dir.path())));
-    repeated.map(|copies| found(facts, &copies, contents[&copies[0].id])).collect()
+    repeated.map(|copies| found(facts, &copies, sizes[&copies[0].id])).collect()
 }
 
 /// Whether a path belongs to the distribution's packages, whose copies nobody else can mend.
@@ -45,33 +46,82 @@ fn is_distribution(path: &LayerPath) -> bool {
     path.starts_with(&"usr".into()) && !local
 }
 
-/// What is in each directory. Walks give parents first, so this goes backwards.
-fn contents(tree: &Tree, dirs: &[Item<'_>]) -> HashMap<NodeId, Content> {
-    let mut contents = HashMap::with_capacity(dirs.len());
-    // What is hashed of one directory; one buffer for all.
-    let mut said = Vec::new();
+/// How much is in each directory. Walks give parents first, so this goes backwards.
+fn sizes(tree: &Tree, dirs: &[Item<'_>]) -> Sizes {
+    let mut sizes = Sizes::with_capacity(dirs.len());
     for dir in dirs.iter().rev() {
-        said.clear();
-        let (mut bytes, mut files) = (0, 0);
-        for (name, id) in dir.node.children() {
-            said.extend_from_slice(&(name.len() as u64).to_le_bytes());
-            said.extend_from_slice(name);
-            match contents.get(&id) {
-                Some(Content { digest, bytes: b, files: f }) => {
-                    said.push(b'd');
-                    said.extend_from_slice(digest.as_bytes());
-                    (bytes, files) = (bytes + b, files + f);
-                }
-                None => {
-                    let stat = Stat::of(tree, tree.node(id));
-                    leaf(&mut said, &stat);
-                    (bytes, files) = (bytes + own_bytes(tree, id, &stat), files + 1);
+        let mut size = Size::default();
+        for (_, id) in dir.node.children() {
+            let node = tree.node(id);
+            let below = if node.is_dir() { sizes[&id] } else { size_of_leaf(tree, node) };
+            size.bytes += below.bytes;
+            size.named_bytes += below.named_bytes;
+            size.files += below.files;
+        }
+        sizes.insert(dir.id, size);
+    }
+    sizes
+}
+
+fn size_of_leaf(tree: &Tree, node: &Node) -> Size {
+    let named_bytes = tree.data(node).map_or(0, |id| tree.entry(id).file_bytes());
+    Size { bytes: if tree.names(node) == 1 { named_bytes } else { 0 }, named_bytes, files: 1 }
+}
+
+/// Directories of one content, by their numbers. Only those of one size can be equal: few are looked into.
+fn repeated(tree: &Tree, dirs: &[Item<'_>], sizes: &Sizes) -> BTreeMap<Content, Vec<usize>> {
+    let mut by_size: HashMap<(u64, u64), Vec<usize>> = HashMap::new();
+    for (at, dir) in dirs.iter().enumerate() {
+        let size = sizes[&dir.id];
+        if size.bytes >= LEAST {
+            by_size.entry((size.named_bytes, size.files)).or_default().push(at);
+        }
+    }
+    by_size.retain(|_, alike| alike.len() > 1);
+    let mut contents = Contents { tree, known: HashMap::new() };
+    let mut groups: BTreeMap<Content, Vec<usize>> = BTreeMap::new();
+    // In order: those inside of one that was looked into are known with it.
+    let mut alike: Vec<usize> = by_size.into_values().flatten().collect();
+    alike.sort_unstable();
+    for at in alike {
+        groups.entry(contents.of(&dirs[at])).or_default().push(at);
+    }
+    groups.retain(|_, copies| copies.len() > 1);
+    groups
+}
+
+/// The contents of directories that were looked into.
+struct Contents<'t> {
+    tree: &'t Tree,
+    known: HashMap<NodeId, Content>,
+}
+
+impl Contents<'_> {
+    /// That of a directory. Walks give parents first, so this goes backwards through all that is below.
+    fn of(&mut self, dir: &Item<'_>) -> Content {
+        if let Some(content) = self.known.get(&dir.id) {
+            return *content;
+        }
+        let below: Vec<NodeId> = self.tree.walk_from(LayerPath::root(), dir.id).map(|item| item.id).collect();
+        // What is hashed of one directory; one buffer for all.
+        let mut said = Vec::new();
+        for id in below.into_iter().rev().filter(|id| self.tree.node(*id).is_dir()) {
+            said.clear();
+            for (name, child) in self.tree.node(id).children() {
+                said.extend_from_slice(&(name.len() as u64).to_le_bytes());
+                said.extend_from_slice(name);
+                match self.known.get(&child) {
+                    Some(content) => {
+                        said.push(b'd');
+                        said.extend_from_slice(content);
+                    }
+                    None => leaf(&mut said, &Stat::of(self.tree, self.tree.node(child))),
                 }
             }
+            self.known.insert(id, blake3::hash(&said).into());
         }
-        contents.insert(dir.id, Content { digest: blake3::hash(&said), bytes, files });
+        self.known[&dir.id]
     }
-    contents
 }
 
 /// Adds what it is, so that nothing else gives the same bytes: each type has its length, but for a link's target.
@@ -90,13 +140,8 @@ fn leaf(said: &mut Vec<u8>, stat: &Stat<'_>) {
     }
 }
 
-/// A file with several names costs its bytes once: it isn't counted, and trees made of hard links aren't copies.
-fn own_bytes(tree: &Tree, id: NodeId, stat: &Stat<'_>) -> u64 {
-    if stat.kind == FileType::File && tree.names(tree.node(id)) == 1 { stat.file_bytes } else { 0 }
-}
-
 /// The directories that lie in one that is repeated itself.
-fn inside_of(tree: &Tree, dirs: &[Item<'_>], groups: &BTreeMap<[u8; 32], Vec<usize>>) -> HashSet<NodeId> {
+fn inside_of(tree: &Tree, dirs: &[Item<'_>], groups: &BTreeMap<Content, Vec<usize>>) -> HashSet<NodeId> {
     let repeated = groups.values().flatten().map(|&at| dirs[at].node);
     repeated.flat_map(|node| node.children()).map(|(_, id)| id).filter(|&id| tree.node(id).is_dir()).collect()
 }
@@ -112,7 +157,7 @@ fn outermost<'d, 't>(copies: &[usize], dirs: &'d [Item<'t>], inner: &HashSet<Nod
     outside
 }
 
-fn found(facts: &Facts<'_>, copies: &[&Item<'_>], content: Content) -> Found {
+fn found(facts: &Facts<'_>, copies: &[&Item<'_>], size: Size) -> Found {
     let further = copies.len() as u64 - 1;
     let layer = copies.iter().map(|dir| dir.node.layer).max();
     let paths: Vec<String> = copies.iter().take(3).map(|dir| dir.path().display()).collect();
@@ -128,8 +173,8 @@ fn found(facts: &Facts<'_>, copies: &[&Item<'_>], content: Content) -> Found {
         ),
         path: copies.last().map(|dir| dir.path()).or_else(|| Some(LayerPath::root())),
         layer,
-        files: content.files * further,
-        bytes: content.bytes * further,
+        files: size.files * further,
+        bytes: size.bytes * further,
         fix: "keep one, and make the others symbolic links".into(),
     }
 }

@@ -48,8 +48,8 @@ pub(super) struct Wanted<'e> {
 impl<'e> Wanted<'e> {
     /// A regular file whose SHA-256 is known.
     pub(super) fn of(entry: &'e Entry) -> Option<Self> {
-        match entry.kind {
-            EntryKind::File { size, sha256: Some(digest), .. } => Some(Self { entry, size, digest }),
+        match &entry.kind {
+            EntryKind::File { size, sha256: Some(digest), .. } => Some(Self { entry, size: *size, digest: **digest }),
             _ => None,
         }
     }

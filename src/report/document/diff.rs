@@ -299,7 +299,7 @@ fn side(subject: Subject<'_>) -> SideDocument {
 
 fn diff_layers(a: Subject<'_>, b: Subject<'_>) -> DiffLayers {
     let ids = |layers: &[LayerDocument]| layers.iter().map(|layer| layer.diff_id.clone()).collect::<HashSet<_>>();
-    let (in_a, in_b) = (layers(a), layers(b));
+    let [in_a, in_b] = [a, b].map(|side| layers(side, &analyze::waste(side.tree)));
     let (ids_a, ids_b) = (ids(&in_a), ids(&in_b));
     let (shared, only_a) = in_a.into_iter().partition(|layer| ids_b.contains(&layer.diff_id));
     let only_b = in_b.into_iter().filter(|layer| !ids_a.contains(&layer.diff_id)).collect();

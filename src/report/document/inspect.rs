@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::toc::{UnreadDocument, programs_unread, tar_bytes_estimated};
 use super::{BaseDocument, ImageDocument, LayerDocument, PackageDocument, PathDocument, Top, TotalsDocument, layers};
 use crate::analyze::finding::{Finding, findings};
-use crate::analyze::{self, Area, Base, DuplicateGroup, Spread, Subject, WastedFile};
+use crate::analyze::{self, Area, Base, DuplicateGroup, Spread, Subject, Waste, WastedFile};
 use crate::model::{Entry, EntryId, EntryKind};
 use crate::tree::Tree;
 
@@ -205,13 +205,13 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
     let told = base.layers.is_some() || !base.names.is_empty();
     let below = |index: u64| base.layers.map(|layers| index < layers as u64);
     let tree = subject.tree;
+    let lost = analyze::waste(tree);
     std::thread::scope(|scope| {
         // Each looks at every file: side by side.
         let dive = scope.spawn(|| analyze::dive(tree));
         let duplicates = scope.spawn(|| duplicates(tree, top));
-        let found = scope.spawn(|| findings(subject));
-        let waste = waste(tree, top);
-        let layers = layers(subject).into_iter().map(|layer| LayerDocument { base: below(layer.index), ..layer });
+        let found = scope.spawn(|| findings(subject, &lost));
+        let layers = layers(subject, &lost).into_iter().map(|layer| LayerDocument { base: below(layer.index), ..layer });
         InspectDocument {
             schema: "layerscope.inspect/1".into(),
             image: subject.image.into(),
@@ -219,7 +219,7 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
             layers: layers.collect(),
             tar_bytes_estimated: tar_bytes_estimated(&[tree]),
             base: told.then(|| base.into()),
-            waste,
+            waste: waste(tree, &lost, top),
             packages: analyze::packages(tree).into_iter().map(PackageDocument::from).collect(),
             programs_unread: programs_unread(&[tree]),
             large_files: large_files(tree, top),
@@ -235,8 +235,7 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn waste(tree: &Tree, top: Top) -> WasteDocument {
-    let waste = analyze::waste(tree);
+fn waste(tree: &Tree, waste: &Waste, top: Top) -> WasteDocument {
     let fates = waste.by_fate.iter();
     WasteDocument {
         by_fate: fates

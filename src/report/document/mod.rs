@@ -18,7 +18,7 @@ use base64::prelude::BASE64_STANDARD;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::analyze::{self, InstalledPackage, Subject};
+use crate::analyze::{self, InstalledPackage, Subject, Waste};
 use crate::model::{Image, LayerPath, Manifest};
 
 pub use base::{BaseDocument, EvidenceDocument};
@@ -241,6 +241,6 @@ impl From<InstalledPackage> for PackageDocument {
 }
 
 /// Every layer of an image.
-fn layers(subject: Subject<'_>) -> Vec<LayerDocument> {
-    analyze::layer_totals(subject).into_iter().map(LayerDocument::from).collect()
+fn layers(subject: Subject<'_>, waste: &Waste) -> Vec<LayerDocument> {
+    analyze::layer_totals(subject, waste).into_iter().map(LayerDocument::from).collect()
 }

@@ -5,21 +5,23 @@
 //! given to who asks for a layer that was verified. The version of the form is in the folder's name: another version
 //! never reads it.
 
+mod parts;
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::toc::{Needs, TocIndex};
 use super::{Code, LayerIndex};
-use crate::model::{Digest, Manifest, Platform};
+use crate::model::{Digest, Entry, Manifest, Platform};
+use parts::{Parts, UNFINISHED};
 
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
-const VERSION: &str = "v11";
+const VERSION: &str = "v12";
 
 /// The folders of a version.
 const LAYERS: &str = "layers";
@@ -28,8 +30,8 @@ const MANIFESTS: &str = "manifests";
 /// Documents of images that are looked through for one that is under another.
 const MOST_KNOWN: usize = 10_000;
 
-/// What the names of files begin with that are being written.
-const UNFINISHED: &str = ".unfinished-";
+/// Rows that are compressed together: so few that their bytes stay in a processor's cache.
+const BLOCK: usize = 1024;
 
 /// A file in the cache's folder whose time is when it was last tidied up by itself.
 const TIDIED: &str = "tidied";
@@ -101,43 +103,47 @@ impl Cache {
         &self.dir
     }
 
-    /// The table of a layer, if it is there whole; with each file's SHA-256 if that is wanted.
-    pub fn layer(&self, blob: &Digest, sha256: bool) -> Option<LayerIndex> {
+    /// The table of a layer, if it is there whole; with each file's SHA-256 if that is wanted. What its programs need is
+    /// there only for who needs everything.
+    pub fn layer(&self, blob: &Digest, sha256: bool, needs: Needs) -> Option<LayerIndex> {
         let path = self.layer_path(blob);
-        let [table, code] = read_checked(&path)?;
-        let mut found: Checked<LayerIndex> = unpack(&table)?;
-        found.index.code = Code::packed(code);
-        let usable = found.index.digest == *blob && (found.sha256 || !sha256);
-        usable.then(|| {
-            touch(&path);
-            found.index
-        })
+        let mut parts = Parts::open(&path)?;
+        let Checked { sha256: has_sha256, mut index }: Checked<LayerIndex> = postcard::from_bytes(parts.next()?).ok()?;
+        if index.digest != *blob || (sha256 && !has_sha256) {
+            return None;
+        }
+        index.entries = rows(&mut parts, 1)?;
+        index.code = match needs {
+            Needs::Everything => Code::packed(parts.next_packed()?),
+            Needs::Rows | Needs::Packages => Code::unread(),
+        };
+        touch(&path);
+        Some(index)
     }
 
     /// Keeps the table of a layer that was verified in full.
     pub fn put_layer(&self, index: &LayerIndex, sha256: bool) -> Result<(), CacheError> {
         let path = self.layer_path(&index.digest);
-        let parts = [postcard::to_stdvec(&Checked { sha256, index }), index.code.encode()];
-        write_checked(&path, parts.map(|part| part.map_err(io::Error::other)))
+        write(&path, parts(&Checked { sha256, index }, index, Some(&index.code)))
     }
 
     /// What the table of contents with this digest tells of a layer, if it is there whole and tells what is needed.
     pub fn toc(&self, blob: &Digest, toc: &Digest, needs: Needs) -> Option<TocIndex> {
         let path = self.toc_path(blob, toc);
-        let [table] = read_checked(&path)?;
-        let found: Told<TocIndex> = unpack(&table)?;
-        let usable = (found.index.index.digest, found.toc) == (*blob, *toc) && found.needs >= needs;
-        usable.then(|| {
-            touch(&path);
-            found.index
-        })
+        let mut parts = Parts::open(&path)?;
+        let mut found: Told<TocIndex> = postcard::from_bytes(parts.next()?).ok()?;
+        if (found.index.index.digest, found.toc) != (*blob, *toc) || found.needs < needs {
+            return None;
+        }
+        found.index.index.entries = rows(&mut parts, 0)?;
+        touch(&path);
+        Some(found.index)
     }
 
     /// Keeps what a table of contents tells of a layer; of its programs it tells nothing.
     pub fn put_toc(&self, toc: &Digest, needs: Needs, index: &TocIndex) -> Result<(), CacheError> {
         let path = self.toc_path(&index.index.digest, toc);
-        let told = Told { toc: *toc, needs, index };
-        write_checked(&path, [postcard::to_stdvec(&told).map_err(io::Error::other)])
+        write(&path, parts(&Told { toc: *toc, needs, index }, &index.index, None))
     }
 
     /// The documents of an image as they were when it was last resolved.
@@ -157,7 +163,7 @@ impl Cache {
     /// Keeps the documents of an image.
     pub fn put_manifest(&self, manifest: &Manifest, platform: &Platform) -> Result<(), CacheError> {
         let path = self.manifest_path(&manifest.reference, platform);
-        write_checked(&path, [serde_json::to_vec(manifest).map_err(io::Error::other)])
+        write(&path, [serde_json::to_vec(manifest).map_err(io::Error::other)])
     }
 
     /// How much it holds.
@@ -280,65 +286,44 @@ fn is_ours(name: &OsStr) -> bool {
     hashed || name.starts_with(UNFINISHED)
 }
 
+fn write(path: &Path, parts: impl IntoIterator<Item = io::Result<Vec<u8>>>) -> Result<(), CacheError> {
+    parts::write(path, parts).map_err(|source| failed(path, source))
+}
+
 fn failed(path: &Path, source: io::Error) -> CacheError {
     CacheError { path: path.display().to_string(), source }
 }
 
 fn read_manifest(path: &Path) -> Option<Manifest> {
-    let [document] = read_checked(path)?;
-    serde_json::from_slice(&zstd::decode_all(&document[..]).ok()?).ok()
+    serde_json::from_slice(Parts::open(path)?.next()?).ok()
 }
 
-fn unpack<T: DeserializeOwned>(packed: &[u8]) -> Option<T> {
-    postcard::from_bytes(&zstd::decode_all(packed).ok()?).ok()
+/// A table as a file has it: what there is but rows, the rows, and, where the file has them, its programs' needs.
+fn parts(
+    head: &impl Serialize,
+    index: &LayerIndex,
+    code: Option<&Code>,
+) -> impl Iterator<Item = io::Result<Vec<u8>>> {
+    let head = postcard::to_stdvec(head);
+    let block = |rows: &[Entry]| rows.iter().try_fold(Vec::new(), |block, row| postcard::to_extend(row, block));
+    let rows = index.entries.chunks(BLOCK).map(block);
+    let parts = std::iter::once(head).chain(rows).chain(code.map(Code::encode));
+    parts.map(|part| part.map_err(io::Error::other))
 }
 
-/// The parts of a file, each compressed by itself: their hash, their lengths, they. Whatever is not as it was written
-/// counts as not there.
-fn read_checked<const PARTS: usize>(path: &Path) -> Option<[Vec<u8>; PARTS]> {
-    let bytes = fs::read(path).ok()?;
-    let (hash, mut rest) = bytes.split_at_checked(blake3::OUT_LEN)?;
-    if blake3::hash(rest).as_bytes() != hash {
-        return None;
-    }
-    let mut lengths = [0; PARTS];
-    for length in &mut lengths {
-        let (bytes, more) = rest.split_first_chunk()?;
-        (*length, rest) = (usize::try_from(u64::from_le_bytes(*bytes)).ok()?, more);
-    }
-    let mut parts = [const { Vec::new() }; PARTS];
-    for (part, length) in parts.iter_mut().zip(lengths) {
-        let (bytes, more) = rest.split_at_checked(length)?;
-        (*part, rest) = (bytes.to_vec(), more);
-    }
-    rest.is_empty().then_some(parts)
-}
-
-/// Writes beside, then moves into place: a reader never sees half a file.
-fn write_checked<const PARTS: usize>(path: &Path, parts: [io::Result<Vec<u8>>; PARTS]) -> Result<(), CacheError> {
-    let write = || -> io::Result<()> {
-        let (mut lengths, mut packed) = (Vec::new(), Vec::new());
-        for part in parts {
-            let part = zstd::encode_all(&part?[..], 1)?;
-            lengths.extend((part.len() as u64).to_le_bytes());
-            packed.extend(part);
+/// Reads the rows, which are all parts but so many.
+fn rows(parts: &mut Parts, behind: usize) -> Option<Vec<Entry>> {
+    let blocks = parts.left().checked_sub(behind)?;
+    let mut rows = Vec::with_capacity(blocks * BLOCK);
+    for _ in 0..blocks {
+        let mut block = parts.next()?;
+        while !block.is_empty() {
+            let (row, rest) = postcard::take_from_bytes(block).ok()?;
+            rows.push(row);
+            block = rest;
         }
-        let mut hash = blake3::Hasher::new();
-        hash.update(&lengths).update(&packed);
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let begin = || {
-            fs::create_dir_all(folder)?;
-            tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)
-        };
-        // Another run may just have pruned the folder, which was empty; with a file in it, it stays.
-        let mut file = begin().or_else(|_| begin())?;
-        for bytes in [hash.finalize().as_bytes(), &lengths[..], &packed] {
-            file.write_all(bytes)?;
-        }
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|source| failed(path, source))
+    }
+    Some(rows)
 }
 
 /// Marks a file as used now; that it can't be marked does not matter.
