@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 /// How many processors there are for this process.
 pub fn processors() -> usize {
@@ -44,6 +45,20 @@ pub fn try_map<'i, T: Sync, R: Send, E: Send>(
         Some(error) => Err(error),
         None => Ok(results.into_iter().filter_map(|result| lock(&result).take()).collect()),
     }
+}
+
+/// Does both, side by side.
+pub fn both<A: Send, B>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(a);
+        let b = b();
+        (joined(beside), b)
+    })
+}
+
+/// What a thread gave; its panic goes on here.
+pub fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Locks, whatever became of the thread that held it last: one that panicked has said so.

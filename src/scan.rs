@@ -232,14 +232,13 @@ pub enum ScanError {
 
 /// Scans images together: a layer that several of them have is read once.
 pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Result<Vec<Scanned>, ScanError> {
-    let at_once = at_once(refs);
-    let found = parallel::try_map(refs, at_once, |reference| find(reference, options))?;
+    let found = parallel::try_map(refs, asked_at_once(), |reference| find(reference, options))?;
     for (image, (manifest, _)) in found.iter().enumerate() {
         on_event(ScanEvent::Resolved { image, manifest });
     }
     let by_sha256 = options.needs != Needs::Everything
         && found.iter().any(|(manifest, _)| manifest.layers.iter().any(|layer| Toc::of(layer).is_some()));
-    let tables = Reading { found: &found, options, by_sha256, at_once, on_event, stop: Arc::default() }.layers()?;
+    let tables = Reading { found: &found, options, by_sha256, on_event, stop: Arc::default() }.layers()?;
     if let Some(cache) = &options.cache {
         cache.tidy();
     }
@@ -248,7 +247,7 @@ pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Resu
 
 /// The documents of images, nothing of their layers. An image that can't be had spoils nothing for the others.
 pub fn documents(refs: &[ImageRef], options: &Options) -> Vec<Result<Manifest, ScanError>> {
-    let found = parallel::map(refs, at_once(refs), |reference| find(reference, options));
+    let found = parallel::map(refs, asked_at_once(), |reference| find(reference, options));
     found.into_iter().map(|found| found.map(|(manifest, _)| manifest)).collect()
 }
 
@@ -304,7 +303,6 @@ struct Reading<'a> {
     options: &'a Options,
     /// Whether contents are told by SHA-256: see [`Options::needs`].
     by_sha256: bool,
-    at_once: usize,
     on_event: OnEvent<'a>,
     stop: Arc<AtomicBool>,
 }
@@ -313,7 +311,7 @@ impl Reading<'_> {
     fn layers(&self) -> Result<HashMap<LayerKey, Table>, ScanError> {
         let jobs = self.jobs();
         let pool = Pool::new(processors());
-        let indexes = parallel::try_map(&jobs, self.at_once, |job| {
+        let indexes = parallel::try_map(&jobs, self.at_once(), |job| {
             let result = self.layer(&pool, job);
             if result.is_err() {
                 self.stop.store(true, Ordering::Relaxed);
@@ -321,6 +319,13 @@ impl Reading<'_> {
             result
         })?;
         Ok(jobs.iter().map(|job| (job.claims.digest, job.claims.diff_id)).zip(indexes).collect())
+    }
+
+    /// How many layers are read at once. From this machine no more than there are processors: of two layers that share
+    /// one, the larger comes to its end late, and then keeps one processor busy alone.
+    fn at_once(&self) -> usize {
+        let far = self.found.iter().any(|(_, source)| source.as_ref().is_some_and(|source| source.is_far()));
+        if far { asked_at_once() } else { processors() }
     }
 
     /// Each layer once, the largest first, so that no processor is left with it at the end.
@@ -413,14 +418,9 @@ impl Read for Stoppable {
     }
 }
 
-/// Layers that are asked of a network at once at least: more than a small machine has processors, since it has its waits.
-const ASKED_AT_ONCE: usize = 4;
-
-/// What is read at once. From a disk no more than there are processors: of two layers that share one, the larger comes to
-/// its end late, and then keeps one processor busy alone.
-fn at_once(refs: &[ImageRef]) -> usize {
-    let asks = refs.iter().any(|reference| matches!(reference, ImageRef::Registry(_)));
-    if asks { processors().max(ASKED_AT_ONCE) } else { processors() }
+/// What is asked of a network at once: more than a small machine has processors, since it has its waits.
+fn asked_at_once() -> usize {
+    processors().max(4)
 }
 
 /// Puts the image together from what was read.

@@ -37,7 +37,7 @@ pub fn dive(tree: &Tree) -> Dive {
         headers.count();
         headers.hide_and_stack();
     }
-    figures(headers.nodes.iter().filter_map(|node| node.sizes.as_ref()), user_bytes)
+    figures(headers.nodes.iter().map(|node| &node.sizes).filter(|sizes| sizes.met), user_bytes)
 }
 
 fn figures<'p>(paths: impl Iterator<Item = &'p PathSizes>, user_bytes: u64) -> Dive {
@@ -57,21 +57,23 @@ fn figures<'p>(paths: impl Iterator<Item = &'p PathSizes>, user_bytes: u64) -> D
 /// The sizes that one path has in the layers.
 #[derive(Default)]
 struct PathSizes {
+    /// Whether dive has it on its list.
+    met: bool,
     times: u32,
-    least: Option<u64>,
+    least: u64,
     all: u64,
 }
 
 impl PathSizes {
     fn add(&mut self, size: u64) {
-        self.least = Some(self.least.map_or(size, |least| least.min(size)));
+        self.least = if self.times == 0 { size } else { self.least.min(size) };
         self.all = self.all.saturating_add(size);
         self.times += 1;
     }
 
     /// The least size. dive has −1 for a path that it met and then failed on, and adds that up as well.
     fn least(&self) -> i128 {
-        self.least.map_or(-1, i128::from)
+        if self.times == 0 { -1 } else { self.least.into() }
     }
 }
 
@@ -79,8 +81,8 @@ impl PathSizes {
 struct Headers<'l> {
     /// One for each path that any layer names. The root is the first, a child comes after its parent.
     nodes: Vec<Node<'l>>,
-    /// Where they are, but the root.
-    at: HashMap<&'l [u8], usize>,
+    /// Where they are, but the root: by folder and name.
+    at: HashMap<(usize, &'l [u8]), usize>,
     /// The folder that was looked for last: those of one folder mostly follow each other.
     last: (&'l [u8], usize),
     /// Layers that were read.
@@ -94,9 +96,9 @@ struct Headers<'l> {
 #[derive(Default)]
 struct Node<'l> {
     path: &'l [u8],
-    /// What is in it: one, and of each its next.
-    child: Option<usize>,
-    next: Option<usize>,
+    /// What is in it: one, and of each its next; 0 where there is none.
+    child: u32,
+    next: u32,
     /// The last layers (from 1) that have it, that have something in it, and that hide it.
     named: u32,
     filled: u32,
@@ -105,7 +107,7 @@ struct Node<'l> {
     own: Header,
     stacked: Option<Header>,
     /// Where it was a leaf.
-    sizes: Option<PathSizes>,
+    sizes: PathSizes,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -150,14 +152,10 @@ impl<'l> Headers<'l> {
 
     fn folder(&mut self, path: &'l [u8]) -> usize {
         if self.last.0 != path {
-            // If the layer has named it, it has named what it is in.
-            let named = self.at.get(path).copied().filter(|&at| self.nodes[at].named == self.layers);
-            let at = named.unwrap_or_else(|| {
-                let mut end = 0;
-                components(path).fold(0, |at, name| {
-                    end += name.len() + usize::from(end > 0);
-                    self.name(at, &path[..end])
-                })
+            let mut end = 0;
+            let at = components(path).fold(0, |at, name| {
+                end += name.len() + usize::from(end > 0);
+                self.name(at, &path[..end])
             });
             self.last = (path, at);
         }
@@ -186,16 +184,17 @@ impl<'l> Headers<'l> {
     fn child(&mut self, folder: usize, path: &'l [u8]) -> usize {
         self.nodes[folder].filled = self.layers;
         let new = self.nodes.len();
-        let at = *self.at.entry(path).or_insert(new);
+        let at = *self.at.entry((folder, split_last(path).1)).or_insert(new);
         if at == new {
-            let next = self.nodes[folder].child.replace(new);
+            let next = std::mem::replace(&mut self.nodes[folder].child, new as u32);
             self.nodes.push(Node { path, next, ..Node::default() });
         }
         at
     }
 
     fn children(&self, at: usize) -> impl Iterator<Item = usize> {
-        std::iter::successors(self.nodes[at].child, |&child| self.nodes[child].next)
+        let there = |at: u32| Some(at as usize).filter(|&at| at > 0);
+        std::iter::successors(there(self.nodes[at].child), move |&child| there(self.nodes[child].next))
     }
 
     /// Adds the layer's leaves to what is known of their paths. A whiteout is a leaf.
@@ -220,7 +219,8 @@ impl<'l> Headers<'l> {
                 Some(_) => Some(0),
             };
             // dive makes its note of the path before it looks for what is hidden.
-            let sizes = self.nodes[at].sizes.get_or_insert_default();
+            let sizes = &mut self.nodes[at].sizes;
+            sizes.met = true;
             size.into_iter().for_each(|size| sizes.add(size));
         }
     }

@@ -1,7 +1,7 @@
 //! Files that the merged tree has more than once: what a union filesystem can't share, since it shares layers.
 
 use crate::model::{ContentId, Digest, Entry, EntryId, EntryKind, LayerPath};
-use crate::tree::Tree;
+use crate::tree::{Tree, VisibleFile};
 
 /// All groups of equal files, and what they cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,33 +53,18 @@ pub struct Copy {
 
 /// Finds visible regular files of equal content and more than zero bytes.
 pub fn duplicates(tree: &Tree) -> Duplicates {
-    let visible = tree.files().filter(|(_, entry, outcome)| outcome.is_visible() && entry.file_bytes() > 0);
-    let mut contents: Vec<_> = visible.filter_map(|(id, entry, _)| Some((content(entry)?, id))).collect();
-    // Almost always the first bytes of their hashes tell two apart.
-    contents.sort_unstable_by(|a, b| first_bytes(&a.0.0).cmp(&first_bytes(&b.0.0)).then_with(|| a.cmp(b)));
-    let mut groups: Vec<((ContentId, u64), Vec<Copy>)> = Vec::new();
-    let mut group_of: Vec<Vec<Option<u32>>> =
-        tree.layers().iter().map(|layer| vec![None; layer.entries.len()]).collect();
-    for equal in contents.chunk_by(|(a, _), (b, _)| a == b).filter(|equal| equal.len() > 1) {
-        for (_, id) in equal {
-            group_of[id.layer as usize][id.row as usize] = Some(groups.len() as u32);
-        }
-        groups.push((equal[0].0, Vec::with_capacity(equal.len())));
-    }
-    for item in tree.walk().filter(|item| !item.node.is_dir()) {
-        let Some(entry) = tree.data(item.node) else { continue };
-        // Its first path stands for a file with several.
-        if let Some(group) = group_of[entry.layer as usize][entry.row as usize].take() {
-            groups[group as usize].1.push(Copy { path: item.path(), entry });
-        }
-    }
-    let groups = groups.into_iter().filter(|(_, copies)| copies.len() > 1);
-    summed(groups.map(|((content, size), copies)| group(tree, content, size, copies)).collect())
+    let visible = tree.visible_files().filter(|file| file.entry.file_bytes() > 0);
+    // Almost always the first bytes of their hashes tell two apart: those are at hand.
+    let first_bytes =
+        |file: &VisibleFile<'_>| content(file.entry).and_then(|(content, _)| content.bytes().first_chunk().copied());
+    let mut files: Vec<Hashed<'_>> = visible.map(|file| (first_bytes(&file), file)).collect();
+    files.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| content(a.1.entry).cmp(&content(b.1.entry))));
+    let equal = files.chunk_by(|a, b| a.0 == b.0 && content(a.1.entry) == content(b.1.entry));
+    summed(equal.filter(|equal| equal.len() > 1).filter_map(|equal| group(tree, equal)).collect())
 }
 
-fn first_bytes(content: &ContentId) -> Option<&[u8; 8]> {
-    content.bytes().first_chunk()
-}
+/// A file, and the first bytes of its content's hash.
+type Hashed<'t> = (Option<[u8; 8]>, VisibleFile<'t>);
 
 /// What makes two files equal.
 fn content(entry: &Entry) -> Option<(ContentId, u64)> {
@@ -89,21 +74,25 @@ fn content(entry: &Entry) -> Option<(ContentId, u64)> {
     }
 }
 
-fn group(tree: &Tree, content: ContentId, size: u64, copies: Vec<Copy>) -> DuplicateGroup {
+fn group(tree: &Tree, equal: &[Hashed<'_>]) -> Option<DuplicateGroup> {
+    let (content, size) = content(equal[0].1.entry)?;
+    let mut copies: Vec<Copy> =
+        equal.iter().map(|(_, file)| Copy { path: file.path.clone(), entry: file.id }).collect();
+    copies.sort_by(|a, b| a.path.components().cmp(b.path.components()));
     let layer = copies[0].entry.layer;
     let sha256 = copies.iter().find_map(|copy| match &tree.entry(copy.entry).kind {
         EntryKind::File { sha256, .. } => sha256.as_deref().copied(),
         _ => None,
     });
     let one_layer = copies.iter().all(|copy| copy.entry.layer == layer);
-    DuplicateGroup {
+    Some(DuplicateGroup {
         content,
         sha256,
         size,
         reclaimable_bytes: size * (copies.len() as u64 - 1),
         spread: if one_layer { Spread::OneLayer } else { Spread::SeveralLayers },
         copies,
-    }
+    })
 }
 
 fn summed(mut groups: Vec<DuplicateGroup>) -> Duplicates {

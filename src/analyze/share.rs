@@ -35,16 +35,17 @@ pub struct Sharing {
 pub fn share(images: &[Subject<'_>]) -> Sharing {
     let mut layers = Held::default();
     let mut blobs = Held::default();
-    let mut contents: HashMap<(ContentId, u64), Copies> = HashMap::new();
+    let rows = images.iter().flat_map(|image| image.tree.layers()).map(|layer| layer.entries.len()).sum();
+    let mut contents: HashMap<(&ContentId, u64), Copies> = HashMap::with_capacity(rows);
     let mut pull_bytes = Vec::new();
-    for image in images {
+    for (number, image) in images.iter().enumerate() {
         pull_bytes.push(blobs.add(image.image.layers.iter().map(|layer| (layer.digest, layer.stored_bytes))));
         let distinct = distinct_layers(image.tree);
         layers.add(distinct.iter().map(|layer| (layer.diff_id, layer.file_bytes())));
-        for (content, times) in contents_of(&distinct) {
-            let copies = contents.entry(content).or_default();
-            copies.all += times;
-            copies.most = copies.most.max(times);
+        for entry in distinct.iter().flat_map(|layer| &layer.entries) {
+            if let EntryKind::File { size, content, .. } = &entry.kind {
+                contents.entry((content, *size)).or_default().add(number);
+            }
         }
     }
     Sharing {
@@ -61,6 +62,16 @@ pub fn share(images: &[Subject<'_>]) -> Sharing {
 struct Copies {
     all: u64,
     most: u64,
+    /// … in the image that was met last, and its number.
+    last: (u64, usize),
+}
+
+impl Copies {
+    fn add(&mut self, image: usize) {
+        self.last = if self.last.1 == image { (self.last.0 + 1, image) } else { (1, image) };
+        self.all += 1;
+        self.most = self.most.max(self.last.0);
+    }
 }
 
 /// Things that images have once or not at all: by name, how many have it, and its bytes. In the order they are met.
@@ -101,16 +112,6 @@ impl<T: Copy + Eq + Hash> Held<T> {
 fn distinct_layers(tree: &Tree) -> Vec<&LayerIndex> {
     let mut seen = HashSet::new();
     tree.layers().iter().map(|layer| &**layer).filter(|layer| seen.insert(layer.diff_id)).collect()
-}
-
-fn contents_of(layers: &[&LayerIndex]) -> HashMap<(ContentId, u64), u64> {
-    let mut contents = HashMap::new();
-    for entry in layers.iter().flat_map(|layer| &layer.entries) {
-        if let EntryKind::File { size, content, .. } = entry.kind {
-            *contents.entry((content, size)).or_default() += 1;
-        }
-    }
-    contents
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub struct Stat<'t> {
     /// A device's major and minor number.
     pub device: Option<(u32, u32)>,
     /// A regular file's content.
-    pub content: Option<ContentId>,
+    pub content: Option<&'t ContentId>,
     /// A regular file's SHA-256, where the index has it.
     pub sha256: Option<&'t Digest>,
     /// What its hard-linked names share; `None` for a directory.
@@ -85,9 +85,13 @@ impl<'t> Stat<'t> {
     fn described_by(self, entry: &'t Entry) -> Self {
         let stat = Self { file_bytes: entry.file_bytes(), ..self };
         match &entry.kind {
-            EntryKind::File { apparent_size, content, sha256, .. } => {
-                Self { kind: FileType::File, size: *apparent_size, content: Some(*content), sha256: sha256.as_deref(), ..stat }
-            }
+            EntryKind::File { apparent_size, content, sha256, .. } => Self {
+                kind: FileType::File,
+                size: *apparent_size,
+                content: Some(content),
+                sha256: sha256.as_deref(),
+                ..stat
+            },
             EntryKind::Symlink { target } => {
                 Self { kind: FileType::Symlink, size: target.len() as u64, link: Some(target), ..stat }
             }

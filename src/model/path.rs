@@ -74,7 +74,11 @@ impl LayerPath {
 
     /// As people write it, from the root, bytes that are not UTF-8 replaced: `/etc/passwd`.
     pub fn display(&self) -> String {
-        format!("/{}", self.lossy())
+        let path = self.lossy();
+        let mut shown = String::with_capacity(path.len() + 1);
+        shown.push('/');
+        shown.push_str(&path);
+        shown
     }
 
     /// Without the leading slash, bytes that are not UTF-8 replaced.

@@ -39,7 +39,7 @@ const LINE: usize = 1 << 10;
 
 impl<'w> Escaping<'w> {
     fn new(to: &'w mut dyn Write) -> Self {
-        Self { to, held: Vec::with_capacity(LINE) }
+        Self { to, held: Vec::with_capacity(HELD + LINE) }
     }
 
     fn end(mut self) -> io::Result<()> {
@@ -67,12 +67,16 @@ impl<'w> Escaping<'w> {
 }
 
 impl Write for Escaping<'_> {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.held.extend_from_slice(bytes);
-        if self.held.len() >= HELD {
-            self.pass_on()?;
-        }
+        self.write_all(bytes)?;
         Ok(bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.held.extend_from_slice(bytes);
+        if self.held.len() >= HELD { self.pass_on() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {

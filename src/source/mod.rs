@@ -49,6 +49,11 @@ pub trait Source: Send + Sync {
     /// Errors while reading are [`std::io::Error`]s that name the blob.
     fn blob(&self, layer: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError>;
 
+    /// Whether its bytes come over a network, so that there are waits in which others can come.
+    fn is_far(&self) -> bool {
+        false
+    }
+
     /// The images that the name stands for, one for each platform; `None` where it stands for one image alone.
     fn index(&self) -> Result<Option<ImageIndex>, SourceError> {
         Ok(None)

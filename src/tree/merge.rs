@@ -33,22 +33,21 @@ impl Merge<'_> {
         while let Some(pair) = stack.pop() {
             self.describe(&pair);
             self.hide(&pair);
-            let mut new = std::mem::take(&mut self.tree.node_mut(pair.upper).children);
+            let mut new = self.tree.take_children(pair.upper);
             if !self.tree.node(pair.lower).children.is_empty() {
                 new.retain(|name, child| match self.tree.node(pair.lower).child(name) {
-                    Some(old) if self.tree.node(old).is_dir() && self.tree.node(*child).is_dir() => {
-                        stack.push(Pair { upper: *child, lower: old, path: pair.path.join(name) });
+                    Some(old) if self.tree.node(old).is_dir() && self.tree.node(child).is_dir() => {
+                        stack.push(Pair { upper: child, lower: old, path: pair.path.join(name) });
                         false
                     }
                     Some(old) => {
-                        self.replace(old, *child, &pair, name);
+                        self.replace(old, child, &pair, name);
                         true
                     }
                     None => true,
                 });
             }
-            let children = &mut self.tree.node_mut(pair.lower).children;
-            if children.is_empty() { *children = new } else { children.extend(new) }
+            self.tree.node_mut(pair.lower).children.extend(new);
         }
     }
 
@@ -63,7 +62,7 @@ impl Merge<'_> {
     /// Applies a directory's opaque marker and whiteouts to what lies below.
     fn hide(&mut self, pair: &Pair) {
         if self.upper.opaque.contains(&pair.upper) {
-            for child in std::mem::take(&mut self.tree.node_mut(pair.lower).children).into_values() {
+            for (_, child) in self.tree.take_children(pair.lower).iter() {
                 self.tree.kill(child, Fate::Opaque, self.layer);
             }
         }

@@ -4,20 +4,25 @@
 //! own (`upper`: the last entry of a path wins), which is then merged over what lies below (`merge`), the way
 //! overlayfs stacks folders: only folders that both have are looked into. Nothing is ever unpacked.
 
+mod children;
 mod fate;
 mod follow;
+mod links;
 mod merge;
 mod upper;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::index::LayerIndex;
 use crate::model::{Entry, EntryId, LayerPath, Meta};
 
+use children::Children;
+
 pub use fate::{Fate, Outcome};
 pub use follow::FollowError;
+pub use links::VisibleFile;
 pub use walk::{Item, Walk};
 
 /// A place in the merged tree.
@@ -46,8 +51,6 @@ pub struct Node {
     /// Of a directory: what is in it.
     children: Children,
 }
-
-type Children = BTreeMap<Box<[u8]>, NodeId>;
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +100,10 @@ pub struct Tree {
     inodes: Vec<Inode>,
     /// By layer and row. Only a regular file's means anything.
     outcomes: Vec<Vec<Outcome>>,
+    /// Every hard link that gave a file a name, whatever became of it.
+    links: Vec<(InodeId, EntryId)>,
+    /// Of visible files that had several names: the first of those they have, by the entry with their data.
+    first_names: HashMap<EntryId, NodeId>,
     notes: Vec<TreeNote>,
 }
 
@@ -106,10 +113,19 @@ impl Tree {
     /// Stacks layers, lowest first.
     pub fn new(layers: Vec<Arc<LayerIndex>>) -> Self {
         let outcomes = layers.iter().map(|layer| vec![Outcome::VISIBLE; layer.entries.len()]).collect();
-        let mut tree = Self { layers, nodes: vec![Node::new(None, 0, Kind::Dir)], inodes: Vec::new(), outcomes, notes: Vec::new() };
+        let mut tree = Self {
+            layers,
+            nodes: vec![Node::new(None, 0, Kind::Dir)],
+            inodes: Vec::new(),
+            outcomes,
+            links: Vec::new(),
+            first_names: HashMap::new(),
+            notes: Vec::new(),
+        };
         for layer in 0..tree.layers.len() {
             tree.apply(layer as u32);
         }
+        tree.find_first_names();
         tree
     }
 
@@ -184,11 +200,15 @@ impl Tree {
         NodeId(self.nodes.len() as u32 - 1)
     }
 
+    fn take_children(&mut self, id: NodeId) -> Children {
+        std::mem::replace(&mut self.node_mut(id).children, Children::new())
+    }
+
     /// Everything at and below `id` loses its name by a layer.
     fn kill(&mut self, id: NodeId, fate: Fate, by_layer: u32) {
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
-            stack.extend(std::mem::take(&mut self.node_mut(id).children).into_values());
+            stack.extend(self.take_children(id).iter().map(|(_, child)| child));
             if let Some(inode) = self.node(id).inode() {
                 self.unname(inode, fate, by_layer);
             }
@@ -226,11 +246,11 @@ impl Node {
 
     /// What a name in it leads to.
     pub fn child(&self, name: &[u8]) -> Option<NodeId> {
-        self.children.get(name).copied()
+        self.children.get(name)
     }
 
     /// The names in it, sorted; none for anything but a directory.
     pub fn children(&self) -> impl DoubleEndedIterator<Item = (&[u8], NodeId)> {
-        self.children.iter().map(|(name, id)| (&**name, *id))
+        self.children.iter()
     }
 }

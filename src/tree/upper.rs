@@ -73,7 +73,7 @@ impl Builder<'_> {
             }
             EntryKind::HardLink { target } => {
                 let kind = match self.find(target).map(|id| self.tree.node(id).kind) {
-                    Some(Kind::Leaf(inode)) => self.one_more_name(inode, Some(entry)),
+                    Some(Kind::Leaf(inode)) => self.one_more_name(inode, entry, true),
                     _ => {
                         self.pending.push(path.clone());
                         Kind::Pending
@@ -90,9 +90,10 @@ impl Builder<'_> {
     }
 
     /// Gives a file a name. Engines carry out the link's header too: the file gets the mode, owner and times in it.
-    fn one_more_name(&mut self, inode: InodeId, link: Option<EntryId>) -> Kind {
+    fn one_more_name(&mut self, inode: InodeId, link: EntryId, carry_out: bool) -> Kind {
         self.tree.inodes[inode.0 as usize].names += 1;
-        if let Some(link) = link {
+        self.tree.links.push((inode, link));
+        if carry_out {
             self.tree.carry_out(inode, link);
         }
         Kind::Leaf(inode)
@@ -136,11 +137,11 @@ impl Builder<'_> {
             }
         };
         for id in chain {
-            let link = self.tree.node(id).entry;
+            let Some(link) = self.tree.node(id).entry else { continue };
             let kind = match inode {
-                Some(inode) => self.one_more_name(inode, link.filter(|_| below)),
+                Some(inode) => self.one_more_name(inode, link, below),
                 None => {
-                    self.tree.notes.extend(link.map(|entry| TreeNote::DanglingLink { entry }));
+                    self.tree.notes.push(TreeNote::DanglingLink { entry: link });
                     Kind::Dangling
                 }
             };

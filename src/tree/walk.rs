@@ -49,7 +49,7 @@ impl Tree {
 
     /// The node at a path, no symbolic link followed.
     pub fn get(&self, path: &LayerPath) -> Option<NodeId> {
-        path.components().try_fold(self.root(), |at, name| self.node(at).children.get(name).copied())
+        path.components().try_fold(self.root(), |at, name| self.node(at).children.get(name))
     }
 }
 

@@ -136,8 +136,8 @@ impl What {
 }
 
 /// Compares two merged trees.
-pub fn diff_files(a: &Tree, b: &Tree, filter: &Filter<'_>) -> FileDiff {
-    let pairs = pair::pairs(a, b, filter.wanted);
+pub fn diff_files(in_a: &Tree, in_b: &Tree, filter: &Filter<'_>) -> FileDiff {
+    let pairs = pair::pairs(in_a, in_b, filter.wanted);
     let links = pair::link_changes(&pairs);
     let bytes = pair::bytes(&pairs);
     let mut diff = FileDiff::default();
@@ -146,17 +146,17 @@ pub fn diff_files(a: &Tree, b: &Tree, filter: &Filter<'_>) -> FileDiff {
         diff.totals.growth += b_bytes as i64 - a_bytes as i64;
         match (pair.a, pair.b) {
             (Some(a), Some(b)) => {
-                let what = differences(&a.stat, &b.stat, relinked, filter.times);
+                let what = differences(&stat(in_a, a.node), &stat(in_b, b.node), relinked, filter.times);
                 if !what.is_empty() {
                     diff.changed.push(Changed { path: pair.path, what, a: a.node, b: b.node, a_bytes, b_bytes });
                 }
             }
-            (Some(a), None) => gone.push((Present { path: pair.path, node: a.node, bytes: a_bytes }, a.stat)),
-            (None, Some(b)) => new.push((Present { path: pair.path, node: b.node, bytes: b_bytes }, b.stat)),
+            (Some(a), None) => gone.push(Present { path: pair.path, node: a.node, bytes: a_bytes }),
+            (None, Some(b)) => new.push(Present { path: pair.path, node: b.node, bytes: b_bytes }),
             (None, None) => {}
         }
     }
-    (diff.moved, diff.removed, diff.added) = moved::find(gone, new, filter.times);
+    (diff.moved, diff.removed, diff.added) = moved::find([in_a, in_b], gone, new, filter.times);
     diff.add_up();
     diff
 }
@@ -188,6 +188,10 @@ impl Tally {
         self.names += 1;
         self.bytes += bytes;
     }
+}
+
+pub(super) fn stat(tree: &Tree, node: NodeId) -> Stat<'_> {
+    Stat::of(tree, tree.node(node))
 }
 
 /// In what two names of one path differ.

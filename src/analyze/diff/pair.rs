@@ -2,26 +2,34 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::analyze::{FileType, Stat};
 use crate::model::LayerPath;
 use crate::tree::{InodeId, NodeId, Tree};
 
 /// What one image has at a path.
 #[derive(Clone, Copy)]
-pub(super) struct Side<'t> {
+pub(super) struct Side {
     pub(super) node: NodeId,
-    pub(super) stat: Stat<'t>,
+    /// Of a regular file: which it is.
+    file: Option<File>,
+}
+
+#[derive(Clone, Copy)]
+struct File {
+    inode: InodeId,
+    bytes: u64,
+    /// Whether it has other names.
+    is_linked: bool,
 }
 
 /// A path, and what the images have there: one of them at least.
-pub(super) struct Pair<'t> {
+pub(super) struct Pair {
     pub(super) path: LayerPath,
-    pub(super) a: Option<Side<'t>>,
-    pub(super) b: Option<Side<'t>>,
+    pub(super) a: Option<Side>,
+    pub(super) b: Option<Side>,
 }
 
 /// Every name of either tree that is wanted, in path order.
-pub(super) fn pairs<'t>(a: &'t Tree, b: &'t Tree, wanted: &dyn Fn(&LayerPath) -> bool) -> Vec<Pair<'t>> {
+pub(super) fn pairs(a: &Tree, b: &Tree, wanted: &dyn Fn(&LayerPath) -> bool) -> Vec<Pair> {
     let mut found = Vec::new();
     let mut stack = vec![(LayerPath::root(), Some(a.root()), Some(b.root()))];
     while let Some((path, in_a, in_b)) = stack.pop() {
@@ -33,8 +41,13 @@ pub(super) fn pairs<'t>(a: &'t Tree, b: &'t Tree, wanted: &dyn Fn(&LayerPath) ->
     found
 }
 
-fn side(tree: &Tree, node: NodeId) -> Side<'_> {
-    Side { node, stat: Stat::of(tree, tree.node(node)) }
+fn side(tree: &Tree, id: NodeId) -> Side {
+    let node = tree.node(id);
+    let file = || {
+        let (inode, entry) = (node.inode()?, tree.entry(tree.data(node)?));
+        entry.is_file().then(|| File { inode, bytes: entry.file_bytes(), is_linked: tree.names(node) > 1 })
+    };
+    Side { node: id, file: file() }
 }
 
 type Names<'t> = Vec<(&'t [u8], Option<NodeId>, Option<NodeId>)>;
@@ -56,24 +69,21 @@ fn children<'t>(a: &'t Tree, in_a: Option<NodeId>, b: &'t Tree, in_b: Option<Nod
     }
 }
 
-impl Side<'_> {
-    fn file(&self) -> Option<InodeId> {
-        self.stat.inode.filter(|_| self.stat.kind == FileType::File)
-    }
-}
-
-impl Pair<'_> {
-    fn files(&self) -> (Option<InodeId>, Option<InodeId>) {
-        (self.a.as_ref().and_then(Side::file), self.b.as_ref().and_then(Side::file))
+impl Pair {
+    fn files(&self) -> (Option<File>, Option<File>) {
+        (self.a.and_then(|side| side.file), self.b.and_then(|side| side.file))
     }
 }
 
 /// For each pair, whether its two regular files are hard-linked to different names, of the names that are files in
 /// both images: names that come or go don't make the others changed.
-pub(super) fn link_changes(pairs: &[Pair<'_>]) -> Vec<bool> {
+pub(super) fn link_changes(pairs: &[Pair]) -> Vec<bool> {
     let (mut first_in_a, mut first_in_b) = (HashMap::new(), HashMap::new());
+    let first = |of: &mut HashMap<InodeId, usize>, file: File, at| {
+        if file.is_linked { *of.entry(file.inode).or_insert(at) } else { at }
+    };
     let changed = pairs.iter().enumerate().map(|(at, pair)| match pair.files() {
-        (Some(a), Some(b)) => *first_in_a.entry(a).or_insert(at) != *first_in_b.entry(b).or_insert(at),
+        (Some(a), Some(b)) => first(&mut first_in_a, a, at) != first(&mut first_in_b, b, at),
         _ => false,
     });
     changed.collect()
@@ -82,18 +92,19 @@ pub(super) fn link_changes(pairs: &[Pair<'_>]) -> Vec<bool> {
 /// For each pair, the bytes that its name adds to the first image and to the second. A file with several names counts
 /// at one: rather at a name that is a file in both images than at one that is something else in the other, rather at
 /// that than at one that the other hasn't got.
-pub(super) fn bytes(pairs: &[Pair<'_>]) -> Vec<(u64, u64)> {
+pub(super) fn bytes(pairs: &[Pair]) -> Vec<(u64, u64)> {
     let mut bytes = vec![(0, 0); pairs.len()];
     let (mut seen_in_a, mut seen_in_b) = (HashSet::new(), HashSet::new());
     for closeness in [2, 1, 0] {
         for (at, pair) in pairs.iter().enumerate().filter(|(_, pair)| pair.closeness() == closeness) {
-            bytes[at] = (claim(pair.a.as_ref(), &mut seen_in_a), claim(pair.b.as_ref(), &mut seen_in_b));
+            let (a, b) = pair.files();
+            bytes[at] = (claim(a, &mut seen_in_a), claim(b, &mut seen_in_b));
         }
     }
     bytes
 }
 
-impl Pair<'_> {
+impl Pair {
     fn closeness(&self) -> u8 {
         match (self.files(), &self.a, &self.b) {
             ((Some(_), Some(_)), ..) => 2,
@@ -103,7 +114,6 @@ impl Pair<'_> {
     }
 }
 
-fn claim(side: Option<&Side<'_>>, seen: &mut HashSet<InodeId>) -> u64 {
-    let first = side.filter(|side| side.file().is_some_and(|inode| seen.insert(inode)));
-    first.map_or(0, |side| side.stat.file_bytes)
+fn claim(file: Option<File>, seen: &mut HashSet<InodeId>) -> u64 {
+    file.filter(|file| !file.is_linked || seen.insert(file.inode)).map_or(0, |file| file.bytes)
 }

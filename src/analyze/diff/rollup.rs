@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::files::{FileDiff, Tally};
-use crate::model::LayerPath;
+use crate::model::{LayerPath, components};
 
 /// A directory, with all that is below it but for what has a row of its own. The rows add up to the totals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,15 +53,17 @@ struct Sums {
     growth: i64,
 }
 
-struct Folders {
+struct Folders<'d> {
     dirs: Vec<Dir>,
+    /// The directory that was looked for last: names of one directory mostly follow each other.
+    last: (&'d [u8], usize),
     /// Whether nothing that differs has bytes: then names are weighed.
     by_names: bool,
 }
 
-impl Folders {
-    fn of(diff: &FileDiff) -> Self {
-        let mut folders = Self { dirs: vec![Dir::default()], by_names: false };
+impl<'d> Folders<'d> {
+    fn of(diff: &'d FileDiff) -> Self {
+        let mut folders = Self { dirs: vec![Dir::default()], last: (b"", 0), by_names: false };
         for file in &diff.added {
             folders.note(&file.path, file.bytes as i64, |sums| sums.added.add(file.bytes));
         }
@@ -79,10 +81,12 @@ impl Folders {
         folders
     }
 
-    fn note(&mut self, path: &LayerPath, growth: i64, add: impl FnOnce(&mut Sums)) {
-        let names = path.components().rev().skip(1).collect::<Vec<_>>();
-        let at = names.into_iter().rev().fold(0, |at, name| self.child(at, name));
-        let sums = &mut self.dirs[at].own;
+    fn note(&mut self, path: &'d LayerPath, growth: i64, add: impl FnOnce(&mut Sums)) {
+        let folder = path.parent_bytes();
+        if self.last.0 != folder {
+            self.last = (folder, components(folder).fold(0, |at, name| self.child(at, name)));
+        }
+        let sums = &mut self.dirs[self.last.1].own;
         sums.growth += growth;
         add(sums);
     }

@@ -26,12 +26,12 @@ const FOLDERS: [&str; 9] = [
 
 /// Build tools by layer, where there is a compiler and the image isn't one to build on.
 pub(super) fn build_tools(facts: &Facts<'_>) -> Vec<Found> {
-    let has_compiler = facts.files.iter().any(|file| is_compiler(file.path));
+    let has_compiler = facts.files().any(|file| is_compiler(file.path));
     if !has_compiler || is_to_build_on(facts) {
         return Vec::new();
     }
     let mut groups: Groups<u32> = Groups::new();
-    for file in facts.files.iter().filter(|file| is_build_tool(file.path)) {
+    for file in facts.files().filter(|file| is_build_tool(file.path)) {
         groups.entry(file.id.layer).or_default().add(file.path, file.entry.file_bytes());
     }
     groups.into_iter().filter(|(_, group)| group.bytes > 0).map(|(layer, group)| found(facts, layer, group)).collect()

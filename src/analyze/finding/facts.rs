@@ -1,41 +1,29 @@
 //! What rules look at, gathered once, and how they add files up.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::places::{Placed, placed};
 use crate::analyze::{Subject, Waste, layer_name};
-use crate::model::{Entry, EntryId, LayerPath, Meta};
+use crate::model::LayerPath;
+use crate::tree::VisibleFile;
 
 /// An image, and lists of it that several rules need.
 pub(super) struct Facts<'i> {
     pub(super) subject: Subject<'i>,
     /// What is lost.
     pub(super) waste: &'i Waste,
-    /// The regular files of the merged tree, each once, in path order.
-    pub(super) files: Vec<VisibleFile<'i>>,
     placed: OnceLock<Placed>,
-}
-
-/// A regular file of the merged tree, by the first of its names.
-pub(super) struct VisibleFile<'i> {
-    pub(super) path: &'i LayerPath,
-    pub(super) id: EntryId,
-    pub(super) entry: &'i Entry,
-    pub(super) meta: &'i Meta,
 }
 
 impl<'i> Facts<'i> {
     pub(super) fn new(subject: Subject<'i>, waste: &'i Waste) -> Self {
-        let tree = subject.tree;
-        let mut seen = HashSet::new();
-        let files = tree.walk().filter_map(|item| {
-            let (named, id) = item.node.entry.zip(tree.data(item.node))?;
-            let (path, entry, meta) = (&tree.entry(named).path, tree.entry(id), tree.meta(item.node)?);
-            let first = entry.is_file() && (tree.names(item.node) == 1 || seen.insert(item.node.inode()));
-            first.then_some(VisibleFile { path, id, entry, meta })
-        });
-        Self { subject, waste, files: files.collect(), placed: OnceLock::new() }
+        Self { subject, waste, placed: OnceLock::new() }
+    }
+
+    /// The regular files of the merged tree, each once.
+    pub(super) fn files(&self) -> impl Iterator<Item = VisibleFile<'i>> {
+        self.subject.tree.visible_files()
     }
 
     /// Files in places that several rules look for: one pass for all of them.
@@ -56,7 +44,7 @@ pub(super) struct Group {
     pub(super) bytes: u64,
     /// The only file, or the nearest directory that holds all.
     pub(super) path: Option<LayerPath>,
-    /// The first few paths.
+    /// The first few paths, in order.
     pub(super) first: Vec<LayerPath>,
 }
 
@@ -68,8 +56,10 @@ impl Group {
         self.files += 1;
         self.bytes += bytes;
         self.path = Some(self.path.as_ref().map_or_else(|| path.clone(), |old| common(old, path)));
-        if self.first.len() < NAMED && !self.first.contains(path) {
-            self.first.push(path.clone());
+        let at = self.first.partition_point(|first| first.components().lt(path.components()));
+        if at < NAMED && self.first.get(at) != Some(path) {
+            self.first.insert(at, path.clone());
+            self.first.truncate(NAMED);
         }
     }
 

@@ -1,8 +1,9 @@
 //! Logs that were left behind.
 
 use super::Found;
-use super::facts::{Facts, Groups, VisibleFile};
+use super::facts::{Facts, Groups};
 use crate::model::EntryKind;
+use crate::tree::VisibleFile;
 
 /// A log from here on is large, in bytes.
 const LARGE: u64 = 1 << 20;
@@ -12,7 +13,7 @@ const HUGE: u64 = 10 << 20;
 /// Large files below /var/log, or named `*.log`.
 pub(super) fn large(facts: &Facts<'_>) -> Vec<Found> {
     let mut groups: Groups<u32> = Groups::new();
-    for file in facts.files.iter().filter(|file| is_log(file) && !by_user_number(file)) {
+    for file in facts.files().filter(|file| is_log(file) && !by_user_number(file)) {
         if file.entry.file_bytes() >= LARGE {
             groups.entry(file.id.layer).or_default().add(file.path, file.entry.file_bytes());
         }
@@ -38,7 +39,7 @@ fn by_user_number(file: &VisibleFile<'_>) -> bool {
 
 /// lastlog and its like, which have a slot for every user number up to the highest.
 pub(super) fn lastlog(facts: &Facts<'_>) -> Vec<Found> {
-    let files = facts.files.iter().filter(|file| by_user_number(file));
+    let files = facts.files().filter(|file| by_user_number(file));
     let huge = files.filter_map(|file| match file.entry.kind {
         EntryKind::File { size, apparent_size, .. } if apparent_size >= HUGE => Some((file, size, apparent_size)),
         _ => None,

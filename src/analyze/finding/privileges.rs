@@ -6,7 +6,7 @@ use super::facts::{Facts, Groups};
 /// Programs that run with the rights of their owner.
 pub(super) fn set_id(facts: &Facts<'_>) -> Vec<Found> {
     let mut groups: Groups<u32> = Groups::new();
-    for file in facts.files.iter().filter(|file| file.meta.is_set_id()) {
+    for file in facts.files().filter(|file| file.meta.is_set_id()) {
         groups.entry(file.id.layer).or_default().add(file.path, file.entry.file_bytes());
     }
     let found = groups.into_iter().map(|(layer, group)| Found {

@@ -109,7 +109,7 @@ fn is_secret(path: &LayerPath) -> bool {
 fn named_secret(path: &str, name: &str) -> bool {
     let env = name.strip_prefix(".env.").is_some_and(|kind| !HARMLESS_ENVS.contains(&kind));
     let host_key = path.starts_with("etc/ssh/ssh_host_") && name.ends_with("_key");
-    let tls_key = path.contains("/private/") && path.starts_with("etc/") && name.ends_with(".key");
+    let tls_key = name.ends_with(".key") && path.starts_with("etc/") && path.contains("/private/");
     env || host_key
         || tls_key
         || NAMES.contains(&name)

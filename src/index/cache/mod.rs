@@ -108,7 +108,8 @@ impl Cache {
     pub fn layer(&self, blob: &Digest, sha256: bool, needs: Needs) -> Option<LayerIndex> {
         let path = self.layer_path(blob);
         let mut parts = Parts::open(&path)?;
-        let Checked { sha256: has_sha256, mut index }: Checked<LayerIndex> = postcard::from_bytes(parts.next()?).ok()?;
+        let Checked { sha256: has_sha256, mut index }: Checked<LayerIndex> =
+            postcard::from_bytes(parts.next()?).ok()?;
         if index.digest != *blob || (sha256 && !has_sha256) {
             return None;
         }
@@ -299,11 +300,7 @@ fn read_manifest(path: &Path) -> Option<Manifest> {
 }
 
 /// A table as a file has it: what there is but rows, the rows, and, where the file has them, its programs' needs.
-fn parts(
-    head: &impl Serialize,
-    index: &LayerIndex,
-    code: Option<&Code>,
-) -> impl Iterator<Item = io::Result<Vec<u8>>> {
+fn parts(head: &impl Serialize, index: &LayerIndex, code: Option<&Code>) -> impl Iterator<Item = io::Result<Vec<u8>>> {
     let head = postcard::to_stdvec(head);
     let block = |rows: &[Entry]| rows.iter().try_fold(Vec::new(), |block, row| postcard::to_extend(row, block));
     let rows = index.entries.chunks(BLOCK).map(block);

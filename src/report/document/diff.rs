@@ -16,7 +16,8 @@ use crate::analyze::diff::{
     package_changes, roll_up,
 };
 use crate::analyze::startup::{LayerCost, Setting, compare, predict};
-use crate::analyze::{self, Area, Stat, Subject};
+use crate::analyze::{self, Area, Sharing, Stat, Subject};
+use crate::parallel;
 use crate::tree::{NodeId, Tree};
 
 /// `layerscope.diff/1`.
@@ -244,10 +245,13 @@ pub fn diff(
     top: Top,
     directories: usize,
 ) -> DiffDocument {
-    let files = diff_files(a.tree, b.tree, filter);
-    let mut packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
     let trees = [a.tree, b.tree];
     let programs_unread = programs_unread(&trees);
+    // What needs no file's difference is made beside.
+    let ((sharing, layers), files) =
+        parallel::both(|| (analyze::share(&[a, b]), diff_layers(a, b)), || diff_files(a.tree, b.tree, filter));
+    let (folders, lists) = parallel::both(|| roll_up(&files, directories), || lists(&files, a.tree, b.tree, top));
+    let mut packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
     if programs_unread.is_some() {
         // What one image's programs tell would seem to be missing in the other.
         packages.retain(|package| !analyze::is_of_programs(&package.ecosystem));
@@ -257,10 +261,10 @@ pub fn diff(
         schema: "layerscope.diff/1".into(),
         a: side(a),
         b: side(b),
-        layers: diff_layers(a, b),
-        directories: roll_up(&files, directories).into_iter().map(DirectoryDocument::from).collect(),
-        totals: totals(a, b, &files),
-        files: lists(files, a.tree, b.tree, top),
+        layers,
+        directories: folders.into_iter().map(DirectoryDocument::from).collect(),
+        totals: totals(&sharing, &files),
+        files: lists,
         packages: packages.into_iter().map(PackageChangeDocument::from).collect(),
         programs_unread,
         tar_bytes_estimated: tar_bytes_estimated(&trees),
@@ -306,8 +310,7 @@ fn diff_layers(a: Subject<'_>, b: Subject<'_>) -> DiffLayers {
     DiffLayers { shared, only_a, only_b }
 }
 
-fn totals(a: Subject<'_>, b: Subject<'_>, files: &FileDiff) -> DiffTotals {
-    let sharing = analyze::share(&[a, b]);
+fn totals(sharing: &Sharing, files: &FileDiff) -> DiffTotals {
     DiffTotals {
         added: files.totals.added.into(),
         removed: files.totals.removed.into(),
@@ -323,20 +326,22 @@ fn totals(a: Subject<'_>, b: Subject<'_>, files: &FileDiff) -> DiffTotals {
 }
 
 /// The lists, cut to their largest rows where that is asked for.
-fn lists(mut files: FileDiff, a: &Tree, b: &Tree, top: Top) -> DiffFiles {
+fn lists(files: &FileDiff, a: &Tree, b: &Tree, top: Top) -> DiffFiles {
+    DiffFiles {
+        added: largest(&files.added, top, |file| file.bytes, |file| present(b, file)),
+        removed: largest(&files.removed, top, |file| file.bytes, |file| present(a, file)),
+        changed: largest(&files.changed, top, |file| file.a_bytes.max(file.b_bytes), |file| changed(a, b, file)),
+        moved: largest(&files.moved, top, |file| file.size, moved),
+    }
+}
+
+fn largest<T, R>(files: &[T], top: Top, bytes: impl Fn(&T) -> u64, row: impl Fn(&T) -> R) -> Vec<R> {
+    let mut files: Vec<&T> = files.iter().collect();
     if top.0.is_some() {
         // Stable: equal ones stay in path order.
-        files.added.sort_by_key(|file| Reverse(file.bytes));
-        files.removed.sort_by_key(|file| Reverse(file.bytes));
-        files.changed.sort_by_key(|file| Reverse(file.a_bytes.max(file.b_bytes)));
-        files.moved.sort_by_key(|file| Reverse(file.size));
+        files.sort_by_key(|file| Reverse(bytes(file)));
     }
-    DiffFiles {
-        added: top.of(files.added.iter().map(|file| present(b, file))),
-        removed: top.of(files.removed.iter().map(|file| present(a, file))),
-        changed: top.of(files.changed.iter().map(|file| changed(a, b, file))),
-        moved: top.of(files.moved.iter().map(moved)),
-    }
+    top.of(files.into_iter().map(row))
 }
 
 fn present(tree: &Tree, file: &Present) -> PresentDocument {

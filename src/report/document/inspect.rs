@@ -1,7 +1,6 @@
 //! The document of `inspect`.
 
 use std::collections::BTreeMap;
-use std::thread::ScopedJoinHandle;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,6 +10,7 @@ use super::{BaseDocument, ImageDocument, LayerDocument, PackageDocument, PathDoc
 use crate::analyze::finding::{Finding, findings};
 use crate::analyze::{self, Area, Base, DuplicateGroup, Spread, Subject, Waste, WastedFile};
 use crate::model::{Entry, EntryId, EntryKind};
+use crate::parallel::joined;
 use crate::tree::Tree;
 
 /// Files of so many bytes are large.
@@ -211,7 +211,8 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
         let dive = scope.spawn(|| analyze::dive(tree));
         let duplicates = scope.spawn(|| duplicates(tree, top));
         let found = scope.spawn(|| findings(subject, &lost));
-        let layers = layers(subject, &lost).into_iter().map(|layer| LayerDocument { base: below(layer.index), ..layer });
+        let layers =
+            layers(subject, &lost).into_iter().map(|layer| LayerDocument { base: below(layer.index), ..layer });
         InspectDocument {
             schema: "layerscope.inspect/1".into(),
             image: subject.image.into(),
@@ -229,10 +230,6 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
             map: None,
         }
     })
-}
-
-fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn waste(tree: &Tree, waste: &Waste, top: Top) -> WasteDocument {

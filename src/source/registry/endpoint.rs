@@ -31,6 +31,13 @@ pub(super) struct Endpoint {
     patience: Patience,
 }
 
+impl Endpoint {
+    /// Whether it is on another machine.
+    pub(super) fn is_far(&self) -> bool {
+        !self.bases.iter().any(is_loopback)
+    }
+}
+
 /// A small document, and where the next page of it is.
 pub(super) struct Page {
     /// The body.

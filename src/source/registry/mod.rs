@@ -106,6 +106,10 @@ impl Source for RegistrySource {
         Ok(Box::new(blob::open(&self.runtime, &self.inner, layer)?))
     }
 
+    fn is_far(&self) -> bool {
+        self.inner.endpoints.iter().any(Endpoint::is_far)
+    }
+
     fn index(&self) -> Result<Option<ImageIndex>, SourceError> {
         resolve::index(self, &self.inner.reference.whole())
     }

@@ -1,0 +1,50 @@
+//! Files with several names.
+
+use std::collections::HashMap;
+
+use super::{NodeId, Tree};
+use crate::model::{Entry, EntryId, LayerPath, Meta};
+
+/// A regular file of the merged tree.
+#[derive(Clone, Copy, Debug)]
+pub struct VisibleFile<'t> {
+    /// Its path; of several, the first in path order.
+    pub path: &'t LayerPath,
+    /// The entry that carries its data.
+    pub id: EntryId,
+    /// … itself.
+    pub entry: &'t Entry,
+    /// Its metadata, which the header of a further name may have given it.
+    pub meta: &'t Meta,
+}
+
+impl Tree {
+    /// Every regular file of the merged tree, once, layer by layer in tar order.
+    pub fn visible_files(&self) -> impl Iterator<Item = VisibleFile<'_>> {
+        let visible = self.files().filter(|(.., outcome)| outcome.is_visible());
+        visible.map(|(id, entry, _)| {
+            let node = self.first_names.get(&id).map(|node| self.node(*node));
+            let named = node.and_then(|node| Some((&self.entry(node.entry?).path, self.meta(node)?)));
+            let (path, meta) = named.unwrap_or((&entry.path, &entry.meta));
+            VisibleFile { path, id, entry, meta }
+        })
+    }
+
+    /// Of the files that were given further names: the first they have left.
+    pub(super) fn find_first_names(&mut self) {
+        let mut first: HashMap<EntryId, (&LayerPath, NodeId)> = HashMap::new();
+        for (inode, link) in &self.links {
+            let data = self.inode(*inode).entry;
+            for named in [data, *link] {
+                let path = &self.entry(named).path;
+                // What took its place has another entry.
+                let Some(node) = self.get(path).filter(|node| self.node(*node).entry == Some(named)) else { continue };
+                let best = first.entry(data).or_insert((path, node));
+                if path.components().lt(best.0.components()) {
+                    *best = (path, node);
+                }
+            }
+        }
+        self.first_names = first.into_iter().map(|(data, (_, node))| (data, node)).collect();
+    }
+}
