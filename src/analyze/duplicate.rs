@@ -125,6 +125,19 @@ mod tests {
         assert_eq!(shown, [(100, Spread::OneLayer, "/a /b".into()), (7, Spread::SeveralLayers, "/d /e".into())]);
     }
 
+    #[test]
+    fn a_file_goes_by_the_first_name_it_has_left() {
+        let shown =
+            |layers: &[&str]| duplicates(&Fixture::new(layers).tree).groups.iter().map(paths).collect::<Vec<_>>();
+        let named = "dir d\nfile d/m 5 x\nhard b d/m\nhard z d/m\nfile e 5 x";
+        assert_eq!(shown(&[named]), ["/b /e"]);
+        assert_eq!(shown(&[named, "gone b"]), ["/d/m /e"]);
+        assert_eq!(shown(&[named, "gone b\ngone d"]), ["/e /z"]);
+        assert_eq!(shown(&[named, "file b 1 w"]), ["/d/m /e"]);
+        assert!(shown(&[named, "gone b\ngone d", "gone z"]).is_empty());
+        assert_eq!(shown(&["file a.b 5 x\nhard a/b a.b\nfile c 5 x"]), ["/a/b /c"], "a folder comes before its likes");
+    }
+
     fn paths(group: &DuplicateGroup) -> String {
         group.copies.iter().map(|copy| copy.path.display()).collect::<Vec<_>>().join(" ")
     }

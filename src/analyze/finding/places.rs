@@ -86,7 +86,7 @@ static VERSION_CONTROL: [Place; 4] = [
 ];
 
 /// The places of each rule.
-static RULES: [(&str, &[Place]); 5] = [
+static BY_RULE: [(&str, &[Place]); 5] = [
     ("package-lists", &PACKAGE_LISTS),
     ("pip-cache", &PIP_CACHES),
     ("npm-cache", &NPM_CACHES),
@@ -115,8 +115,8 @@ pub(super) fn version_control(facts: &Facts<'_>) -> Vec<Found> {
 }
 
 fn found_by(facts: &Facts<'_>, rule: &str) -> Vec<Found> {
-    let placed = facts.placed().iter().filter(|((kind, _), _)| RULES[kind.0].0 == rule);
-    placed.map(|(((rule, place), layer), group)| found(facts, *layer, &RULES[*rule].1[*place], group)).collect()
+    let placed = facts.placed().iter().filter(|((kind, _), _)| BY_RULE[kind.0].0 == rule);
+    placed.map(|(((rule, place), layer), group)| found(facts, *layer, &BY_RULE[*rule].1[*place], group)).collect()
 }
 
 /// A rule, and one of its places, by their numbers.
@@ -136,7 +136,7 @@ pub(super) fn placed(tree: &Tree) -> Placed {
         let folder = entry.path.parent_bytes();
         if last.0 != folder {
             let starts: Vec<usize> = starts(folder).collect();
-            let kinds = RULES.iter().enumerate().filter_map(|(rule, (_, places))| {
+            let kinds = BY_RULE.iter().enumerate().filter_map(|(rule, (_, places))| {
                 let (place, top) = place_of(folder, &starts, places)?;
                 Some(((rule, place), top))
             });
@@ -175,7 +175,7 @@ fn place_of(folder: &[u8], starts: &[usize], places: &[Place]) -> Option<(usize,
 
 /// Whether a file is what a rule of this family looks for.
 pub fn is_place(rule: &str, path: &LayerPath) -> bool {
-    let places = RULES.iter().find(|(its, _)| *its == rule);
+    let places = BY_RULE.iter().find(|(its, _)| *its == rule);
     let folder = path.parent_bytes();
     let starts: Vec<usize> = starts(folder).collect();
     places.is_some_and(|(_, places)| place_of(folder, &starts, places).is_some())

@@ -55,6 +55,11 @@ fn worst_first() {
 }
 
 #[test]
+fn a_link_of_a_later_layer_gives_its_mode() {
+    assert_eq!(in_layers("set-uid", &["file b 5 x", "hard a b mode=4755"]), one("/a", 0, 1, 5));
+}
+
+#[test]
 fn copies() {
     let base = "file app/a 100 a\nfile app/b 10 b";
     assert_eq!(
