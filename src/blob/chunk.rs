@@ -18,8 +18,9 @@ pub(super) enum Stream {
 pub struct Chunk {
     buffer: Vec<u8>,
     len: usize,
-    /// How many bytes of the blob had been read before this piece was produced, and after.
-    pub stored: (u64, u64),
+    /// How many bytes of the blob had been read before its first byte was produced, after every [`MARK`] bytes, and after
+    /// its last: the same whatever the sizes of pieces.
+    pub stored: Vec<u64>,
     home: Buffers,
 }
 
@@ -48,24 +49,35 @@ pub(super) struct Buffers {
     free: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
-/// Buffers are of this size; less of one may be used.
-pub(super) const BUFFER: usize = 1 << 20;
+/// After so many bytes of a piece it is noted how far the blob had been read.
+pub const MARK: usize = 256 << 10;
+/// Buffers are of this size; less of one may be used, in whole marks.
+pub(super) const BUFFER: usize = 4 * MARK;
 
 impl Buffers {
     pub(super) fn of(stream: Stream) -> Self {
         Self { stream, free: Arc::default() }
     }
 
-    /// Reads up to `want` bytes, at most a buffer full. Shorter only at the stream's end.
-    pub(super) fn fill(&self, read: &mut dyn Read, want: usize) -> io::Result<Chunk> {
-        let mut chunk = Chunk { buffer: self.take(), len: 0, stored: (0, 0), home: self.clone() };
-        let want = want.min(BUFFER);
-        while chunk.len < want {
-            match read.read(&mut chunk.buffer[chunk.len..want]) {
-                Ok(0) => break,
-                Ok(n) => chunk.len += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+    /// Reads up to so many marks, at most a buffer full; less only at the stream's end. `stored` tells how far the blob has
+    /// been read.
+    pub(super) fn fill(&self, read: &mut dyn Read, marks: usize, stored: impl Fn() -> u64) -> io::Result<Chunk> {
+        let mut chunk = Chunk { buffer: self.take(), len: 0, stored: vec![stored()], home: self.clone() };
+        for end in (1..=marks).map(|mark| (mark * MARK).min(BUFFER)) {
+            let start = chunk.len;
+            while chunk.len < end {
+                match read.read(&mut chunk.buffer[chunk.len..end]) {
+                    Ok(0) => break,
+                    Ok(n) => chunk.len += n,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if chunk.len > start {
+                chunk.stored.push(stored());
+            }
+            if chunk.len < end {
+                break;
             }
         }
         Ok(chunk)

@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn helpers_that_are_faster_than_the_decoder_lose_no_piece() {
         let pool = Pool::new(4);
-        let chunk = Arc::new(Buffers::of(Stream::Tar).fill(&mut &b"x"[..], 1).unwrap());
+        let chunk = Arc::new(Buffers::of(Stream::Tar).fill(&mut &b"x"[..], 1, || 0).unwrap());
         let lane = pool.open(Count::default());
         for _ in 0..300_000 {
             pool.push(&lane, Arc::clone(&chunk));

@@ -8,7 +8,7 @@ mod pipeline;
 
 use crate::model::{DiffId, Digest};
 
-pub use chunk::Chunk;
+pub use chunk::{Chunk, MARK};
 pub use decode::Compression;
 pub use lane::{Pool, Stage};
 pub use pipeline::{Claims, Facts, run};

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::chunk::{BUFFER, Buffers, Chunk, Stream};
+use super::chunk::{BUFFER, Buffers, Chunk, MARK, Stream};
 use super::hash::{Digests, Hasher};
 use super::lane::{Lane, Pool, Stage};
 use super::{BlobError, Compression, Verify};
@@ -35,8 +35,10 @@ pub struct Facts {
     pub tar_bytes: u64,
 }
 
-/// Small pieces stay in the cache of the processor that decodes them and hashes them at once.
-const SMALL: usize = 256 << 10;
+/// Marks of small pieces, which stay in the cache of the processor that decodes them and hashes them at once.
+const SMALL: usize = 1;
+/// … of large ones, for others to work on.
+const LARGE: usize = BUFFER / MARK;
 
 /// Reads a blob to its end, feeding its tar to `stage`, and checks it against the claims.
 ///
@@ -108,14 +110,12 @@ impl<S: Stage> Pass<'_, S> {
         let mut decoder = compression.decoder(blob)?;
         let (buffers, mut tar_bytes) = (Buffers::of(Stream::Tar), 0);
         loop {
-            let from = position.get();
-            let want = if self.pool.is_full() || compression == Compression::Zstd { SMALL } else { BUFFER };
-            let mut chunk = buffers.fill(&mut *decoder, want)?;
+            let marks = if self.pool.is_full() || compression == Compression::Zstd { SMALL } else { LARGE };
+            let chunk = buffers.fill(&mut *decoder, marks, || position.get())?;
             if chunk.bytes().is_empty() {
                 return Ok(tar_bytes);
             }
             tar_bytes += chunk.bytes().len() as u64;
-            chunk.stored = (from, position.get());
             let chunk = Arc::new(chunk);
             if let Some(lane) = &digests {
                 self.pool.push(lane, Arc::clone(&chunk));
@@ -201,7 +201,8 @@ impl<'a, S: Stage> Blob<'a, S> {
         if self.pass.verify != Verify::None && self.read > self.pass.claims.size {
             return false;
         }
-        match self.buffers.fill(&mut *self.source, SMALL) {
+        let before = self.read;
+        match self.buffers.fill(&mut *self.source, SMALL, || before) {
             Ok(chunk) if chunk.bytes().is_empty() => false,
             Ok(chunk) => {
                 self.arrived(chunk);
@@ -218,7 +219,7 @@ impl<'a, S: Stage> Blob<'a, S> {
         let (from, len) = (self.read, chunk.bytes().len() as u64);
         self.read += len;
         (self.pass.on_read)(len);
-        chunk.stored = (from, self.read);
+        chunk.stored = vec![from, self.read];
         self.chunk = Some(Arc::new(chunk));
         self.hash();
     }

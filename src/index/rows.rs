@@ -8,7 +8,7 @@ use super::capture::{Capture, Kept};
 use super::room::Room;
 use super::tar::{Header, TarError, TarReader, Visitor};
 use super::{Code, FileSink, LayerIndex, Note};
-use crate::blob::{Chunk, Facts, Stage};
+use crate::blob::{Chunk, Facts, MARK, Stage};
 use crate::elf::Loadable;
 use crate::model::{ContentId, Digest, Entry, EntryKind, LayerPath, Meta};
 use crate::pkgdb::{Import, ImportScanner, Package};
@@ -382,27 +382,58 @@ impl Marker {
 #[derive(Default)]
 struct Progress {
     tar: (u64, u64),
-    stored: (u64, u64),
+    /// As [`Chunk::stored`].
+    stored: Vec<u64>,
 }
 
 impl Progress {
     fn arrived(&mut self, chunk: &Chunk) {
         self.tar = (self.tar.1, self.tar.1 + chunk.bytes().len() as u64);
-        self.stored = chunk.stored;
+        self.stored.clone_from(&chunk.stored);
     }
 
     /// Bytes of the blob that were read to get to a place of the piece in hand: by proportion, an estimate.
     fn stored_at(&self, offset: u64) -> u64 {
-        let (done, whole) = (offset.saturating_sub(self.tar.0), (self.tar.1 - self.tar.0).max(1));
-        let share = u128::from(self.stored.1 - self.stored.0) * u128::from(done) / u128::from(whole);
-        self.stored.0 + u64::try_from(share).unwrap_or(0)
+        let (mark, done) = (MARK as u64, offset.saturating_sub(self.tar.0));
+        let at = usize::try_from(done / mark).unwrap_or(usize::MAX);
+        let Some([before, after]) = self.stored.get(at..).and_then(<[u64]>::first_chunk) else {
+            return self.stored.last().copied().unwrap_or_default();
+        };
+        // Between two marks there are as many bytes, but before the last.
+        let whole = (self.tar.1 - self.tar.0 - done / mark * mark).min(mark).max(1);
+        before + (after - before) * (done % mark) / whole
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blob::{Claims, Pool, Verify};
+    use crate::index::read_layer;
+    use crate::model::DiffId;
     use crate::pkgdb::Ecosystem;
+
+    #[test]
+    fn what_a_file_costs_to_download_does_not_depend_on_processors() {
+        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+        for number in 0..100_u64 {
+            // Some compress, some don't.
+            let mut data = vec![0; 50_000];
+            blake3::Hasher::new().update(&number.to_le_bytes()).finalize_xof().fill(&mut data[..500 * number as usize]);
+            let mut header = tar::Header::new_ustar();
+            header.set_size(data.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, format!("{number}"), &data[..]).unwrap();
+        }
+        let blob = tar.into_inner().unwrap().finish().unwrap();
+        let digest = Digest::Sha256([0; 32]);
+        let claims = Claims { digest, size: blob.len() as u64, diff_id: DiffId(digest) };
+        let read = |processors| {
+            let blob = Box::new(std::io::Cursor::new(blob.clone()));
+            read_layer(&Pool::new(processors), blob, &claims, Verify::None, false, &|_| {}).unwrap()
+        };
+        assert_eq!(read(1), read(8));
+    }
 
     #[test]
     fn packages_of_a_layer_have_a_bound_and_so_have_complaints() {
