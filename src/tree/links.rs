@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{NodeId, Tree};
+use super::{Inode, NodeId, Tree};
 use crate::model::{Entry, EntryId, LayerPath, Meta};
 
 /// A regular file of the merged tree.
@@ -30,19 +30,21 @@ impl Tree {
         })
     }
 
-    /// Of the files that were given further names: the first they have left.
+    /// Of the files that have, or had, further names, where that makes a difference: the first that they have.
     pub(super) fn find_first_names(&mut self) {
         let mut first: HashMap<EntryId, (&LayerPath, NodeId)> = HashMap::new();
-        for (inode, link) in &self.links {
-            let data = self.inode(*inode).entry;
-            for named in [data, *link] {
-                let path = &self.entry(named).path;
-                // What took its place has another entry.
-                let Some(node) = self.get(path).filter(|node| self.node(*node).entry == Some(named)) else { continue };
-                let best = first.entry(data).or_insert((path, node));
-                if path.components().lt(best.0.components()) {
-                    *best = (path, node);
-                }
+        for (node, id) in self.nodes.iter().zip((0..).map(NodeId)) {
+            let Some((inode, named)) = node.inode().zip(node.entry) else { continue };
+            let &Inode { entry: data, names, ref meta } = self.inode(inode);
+            let path = &self.entry(named).path;
+            let is_plain = names == 1 && named == data && meta.is_none();
+            // Names that are gone are nodes still, which nothing leads to.
+            if is_plain || names == 0 || self.get(path) != Some(id) {
+                continue;
+            }
+            let best = first.entry(data).or_insert((path, id));
+            if path.components().lt(best.0.components()) {
+                *best = (path, id);
             }
         }
         self.first_names = first.into_iter().map(|(data, (_, node))| (data, node)).collect();

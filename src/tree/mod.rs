@@ -100,9 +100,7 @@ pub struct Tree {
     inodes: Vec<Inode>,
     /// By layer and row. Only a regular file's means anything.
     outcomes: Vec<Vec<Outcome>>,
-    /// Every hard link that gave a file a name, whatever became of it.
-    links: Vec<(InodeId, EntryId)>,
-    /// Of visible files that had several names: the first of those they have, by the entry with their data.
+    /// Of files that are not just what their entry says, for hard links: the first of their names, by that entry.
     first_names: HashMap<EntryId, NodeId>,
     notes: Vec<TreeNote>,
 }
@@ -118,7 +116,6 @@ impl Tree {
             nodes: vec![Node::new(None, 0, Kind::Dir)],
             inodes: Vec::new(),
             outcomes,
-            links: Vec::new(),
             first_names: HashMap::new(),
             notes: Vec::new(),
         };

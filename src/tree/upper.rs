@@ -92,7 +92,6 @@ impl Builder<'_> {
     /// Gives a file a name. Engines carry out the link's header too: the file gets the mode, owner and times in it.
     fn one_more_name(&mut self, inode: InodeId, link: EntryId, carry_out: bool) -> Kind {
         self.tree.inodes[inode.0 as usize].names += 1;
-        self.tree.links.push((inode, link));
         if carry_out {
             self.tree.carry_out(inode, link);
         }

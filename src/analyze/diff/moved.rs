@@ -10,7 +10,8 @@ use crate::tree::Tree;
 /// move never changes a sum.
 type Key<'t> = (&'t ContentId, u64, bool);
 
-/// Pairs names removed from the first image and added in the second, and gives back those that are left: `(moved, removed, added)`.
+/// Pairs names removed from the first image and added in the second, and gives back those that are left: `(moved, removed,
+/// added)`.
 ///
 /// Of several with one content, names of the same last component are paired first, then the others, both in path
 /// order.

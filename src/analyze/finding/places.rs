@@ -94,27 +94,8 @@ static BY_RULE: [(&str, &[Place]); 5] = [
     ("vcs-folder", &VERSION_CONTROL),
 ];
 
-pub(super) fn package_lists(facts: &Facts<'_>) -> Vec<Found> {
-    found_by(facts, "package-lists")
-}
-
-pub(super) fn pip_caches(facts: &Facts<'_>) -> Vec<Found> {
-    found_by(facts, "pip-cache")
-}
-
-pub(super) fn npm_caches(facts: &Facts<'_>) -> Vec<Found> {
-    found_by(facts, "npm-cache")
-}
-
-pub(super) fn language_caches(facts: &Facts<'_>) -> Vec<Found> {
-    found_by(facts, "language-cache")
-}
-
-pub(super) fn version_control(facts: &Facts<'_>) -> Vec<Found> {
-    found_by(facts, "vcs-folder")
-}
-
-fn found_by(facts: &Facts<'_>, rule: &str) -> Vec<Found> {
+/// What a rule finds in its places.
+pub(super) fn found_by(facts: &Facts<'_>, rule: &str) -> Vec<Found> {
     let placed = facts.placed().iter().filter(|((kind, _), _)| BY_RULE[kind.0].0 == rule);
     placed.map(|(((rule, place), layer), group)| found(facts, *layer, &BY_RULE[*rule].1[*place], group)).collect()
 }

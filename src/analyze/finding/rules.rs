@@ -52,7 +52,7 @@ pub static RULES: &[Rule] = &[
         severity: Warning,
         what: "Downloads and caches of cargo, Go, Maven, Gradle, Composer, Bundler, NuGet, conda",
         why: "They speed up builds and do nothing at run time.",
-        run: places::language_caches,
+        run: |facts| places::found_by(facts, "language-cache"),
     },
     Rule {
         id: "large-log",
@@ -73,14 +73,14 @@ pub static RULES: &[Rule] = &[
         severity: Warning,
         what: "Caches of npm, yarn and pnpm",
         why: "They speed up installs and do nothing at run time.",
-        run: places::npm_caches,
+        run: |facts| places::found_by(facts, "npm-cache"),
     },
     Rule {
         id: "package-lists",
         severity: Warning,
         what: "Lists and caches of apt, apk, dnf, yum, zypper and pacman",
         why: "They are out of date tomorrow, and fetched again by whoever installs something.",
-        run: places::package_lists,
+        run: |facts| places::found_by(facts, "package-lists"),
     },
     Rule {
         id: "parent-replaced",
@@ -94,7 +94,7 @@ pub static RULES: &[Rule] = &[
         severity: Warning,
         what: "Caches of pip, uv, poetry and pipenv",
         why: "They speed up installs and do nothing at run time.",
-        run: places::pip_caches,
+        run: |facts| places::found_by(facts, "pip-cache"),
     },
     Rule {
         id: "runs-as-root",
@@ -150,6 +150,6 @@ pub static RULES: &[Rule] = &[
         severity: Warning,
         what: "Folders of git, Subversion, Mercurial and Bazaar",
         why: "They hold all of the history, with whatever was once committed.",
-        run: places::version_control,
+        run: |facts| places::found_by(facts, "vcs-folder"),
     },
 ];

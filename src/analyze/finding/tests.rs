@@ -56,7 +56,9 @@ fn worst_first() {
 
 #[test]
 fn a_link_of_a_later_layer_gives_its_mode() {
-    assert_eq!(in_layers("set-uid", &["file b 5 x", "hard a b mode=4755"]), one("/a", 0, 1, 5));
+    let layers = ["file b 5 x", "hard a b mode=4755", "gone a"];
+    assert_eq!(in_layers("set-uid", &layers[..2]), one("/a", 0, 1, 5));
+    assert_eq!(in_layers("set-uid", &layers), one("/b", 0, 1, 5), "the link is gone, its mode is not");
 }
 
 #[test]
