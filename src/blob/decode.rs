@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use super::gzip;
 
 /// How a layer is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Compression {
     pub(crate) fn decoder<'r>(self, blob: impl BufRead + 'r) -> io::Result<Box<dyn Read + 'r>> {
         Ok(match self {
             Self::None => Box::new(blob),
-            Self::Gzip => Box::new(MultiGzDecoder::new(blob)),
+            Self::Gzip => Box::new(gzip::Checked::new(blob)),
             Self::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(blob)?;
                 decoder.window_log_max(MAX_WINDOW)?;

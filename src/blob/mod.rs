@@ -2,6 +2,7 @@
 
 mod chunk;
 mod decode;
+mod gzip;
 mod hash;
 mod lane;
 mod pipeline;

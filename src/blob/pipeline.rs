@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::chunk::{BUFFER, Buffers, Chunk, MARK, Stream};
+use super::gzip::{Gzip, Sum};
 use super::hash::{Digests, Hasher};
 use super::lane::{Lane, Pool, Stage};
 use super::{BlobError, Compression, Verify};
@@ -105,23 +106,25 @@ impl<S: Stage> Pass<'_, S> {
 
     /// Decodes to the end, handing on each piece. Gives the tar's length.
     fn decode(&self, blob: &mut Blob<'_, S>) -> io::Result<u64> {
-        let (compression, position) = (blob.compression, Rc::clone(&blob.position));
+        let position = Rc::clone(&blob.position);
         let digests = blob.digests.clone().filter(|_| self.verify == Verify::Full);
-        let mut decoder = compression.decoder(blob)?;
-        let (buffers, mut tar_bytes) = (Buffers::of(Stream::Tar), 0);
-        loop {
-            let marks = if self.pool.is_full() || compression == Compression::Zstd { SMALL } else { LARGE };
-            let chunk = buffers.fill(&mut *decoder, marks, || position.get())?;
-            if chunk.bytes().is_empty() {
-                return Ok(tar_bytes);
-            }
-            tar_bytes += chunk.bytes().len() as u64;
-            let chunk = Arc::new(chunk);
+        let hand_on = |chunk: Arc<Chunk>| {
             if let Some(lane) = &digests {
                 self.pool.push(lane, Arc::clone(&chunk));
             }
             self.pool.push(&self.tar_lane, chunk);
+        };
+        if blob.compression != Compression::Gzip {
+            return pour(&mut *blob.compression.decoder(blob)?, || SMALL, &position, hand_on);
         }
+        let (mut gzip, sums) = (Gzip::new(blob), self.pool.open(Sum::default()));
+        let marks = || if self.pool.is_full() { SMALL } else { LARGE };
+        let tar_bytes = pour(&mut gzip, marks, &position, |chunk| {
+            self.pool.push(&sums, Arc::clone(&chunk));
+            hand_on(chunk);
+        });
+        let sum = self.pool.close(&sums).unwrap_or_default();
+        tar_bytes.and_then(|tar_bytes| gzip.check(&sum).map(|()| tar_bytes))
     }
 
     /// The digests of blob and tar, those of the blob and its size checked. What is not verified is as it is claimed.
@@ -152,6 +155,24 @@ impl<S: Stage> Pass<'_, S> {
 
     fn unreadable(&self, source: io::Error) -> BlobError {
         BlobError::Read { digest: self.claims.digest, source }
+    }
+}
+
+/// Reads to the end, in pieces of so many marks. Gives how much it was.
+fn pour(
+    decoder: &mut dyn Read,
+    marks: impl Fn() -> usize,
+    position: &Cell<u64>,
+    hand_on: impl Fn(Arc<Chunk>),
+) -> io::Result<u64> {
+    let (buffers, mut tar_bytes) = (Buffers::of(Stream::Tar), 0);
+    loop {
+        let chunk = buffers.fill(decoder, marks(), || position.get())?;
+        if chunk.bytes().is_empty() {
+            return Ok(tar_bytes);
+        }
+        tar_bytes += chunk.bytes().len() as u64;
+        hand_on(Arc::new(chunk));
     }
 }
 
