@@ -1,10 +1,11 @@
 //! Lets any free thread do the next piece of work, so that one big layer uses all processors.
 //!
 //! The decoder of a layer cannot be split, but hashing and reading the tar can run beside it. Each such stage has a
-//! lane: a queue of pieces and a lock. Helper threads take the longest queue; when a queue is long because the
-//! helpers are busy, the decoding thread itself works it off. With as many layers as processors every layer stays
-//! on its own thread, where its pieces are still in the processor's cache.
+//! lane: a queue of pieces and a lock. Helper threads take the longest queue that nobody is at; when a queue is long
+//! because the helpers are busy, the decoding thread itself works it off. With as many layers as processors every layer
+//! stays on its own thread, where its pieces are still in the processor's cache.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -19,13 +20,16 @@ pub trait Stage: Send + 'static {
     fn feed(&mut self, chunk: &Arc<Chunk>);
 }
 
-/// Pieces that may wait in a lane before the decoding thread works them off itself.
-const DEPTH: usize = 4;
+/// Bytes that may wait in a lane before the decoding thread works them off itself: enough for a helper that the machine
+/// made wait, or for a stretch that inflates faster than it is hashed.
+const DEPTH: usize = 16 << 20;
 
 trait Work: Send + Sync {
+    /// How many bytes wait, or more where they are being worked off.
     fn waiting(&self) -> usize;
-    /// Works off what waits. `wait` says whether to wait for a thread that is at it already.
-    fn advance(&self, wait: bool);
+    /// Works off what waits. `wait` says whether to wait for a thread that is at it already; `false` where there is one
+    /// and it was not waited for.
+    fn advance(&self, wait: bool) -> bool;
 }
 
 /// One stage of one layer, and the pieces that wait for it.
@@ -40,14 +44,14 @@ impl<S: Stage> Work for Lane<S> {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    fn advance(&self, wait: bool) {
+    fn advance(&self, wait: bool) -> bool {
         let guard = if wait { Some(lock(&self.stage)) } else { self.stage.try_lock().ok() };
-        let Some(mut stage) = guard else { return };
+        let Some(mut stage) = guard else { return false };
         loop {
             let next = lock(&self.queue).pop_front();
-            let (Some(chunk), Some(stage)) = (next, stage.as_mut()) else { return };
+            let (Some(chunk), Some(stage)) = (next, stage.as_mut()) else { return true };
             stage.feed(&chunk);
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.waiting.fetch_sub(chunk.bytes().len(), Ordering::Relaxed);
         }
     }
 }
@@ -98,14 +102,21 @@ impl Pool {
         lane
     }
 
-    /// Hands a piece to a lane: to a free helper, or, where there is none, worked off at once.
+    /// Hands a piece to a lane, for a helper; where every processor has a layer, it is worked off at once. Helpers that
+    /// sleep go on sleeping: waking one costs as much as hashing a small piece, so that is done once for several.
     pub(super) fn push<S: Stage>(&self, lane: &Lane<S>, chunk: Arc<Chunk>) {
         // Counted before it is there: a helper may be done with it before this thread goes on.
-        let waiting = lane.waiting.fetch_add(1, Ordering::Relaxed) + 1;
+        let len = chunk.bytes().len();
+        let waiting = lane.waiting.fetch_add(len, Ordering::Relaxed) + len;
         lock(&lane.queue).push_back(chunk);
         if self.is_full() || waiting > DEPTH {
             lane.advance(waiting > DEPTH);
-        } else {
+        }
+    }
+
+    /// Wakes a helper for what was handed over.
+    pub(super) fn wake(&self) {
+        if !self.is_full() {
             // With the lock held once, no helper is between its look at the lanes and its wait.
             drop(lock(&self.shared.lanes));
             self.shared.work.notify_one();
@@ -152,18 +163,22 @@ impl Shared {
     fn help(&self) {
         let mut lanes = lock(&self.lanes);
         while !lanes.closed {
-            let longest = lanes.open.iter().filter(|lane| lane.waiting() > 0).max_by_key(|lane| lane.waiting());
-            match longest.map(Arc::clone) {
-                Some(lane) => {
-                    drop(lanes);
-                    lane.advance(false);
-                    lanes = lock(&self.lanes);
-                    if lane.waiting() > 0 {
-                        // Another thread is at this lane: let it get on.
-                        lanes = self.wait(lanes);
-                    }
-                }
-                None => lanes = self.wait(lanes),
+            let mut waiting: Vec<_> = lanes.open.iter().filter(|lane| lane.waiting() > 0).map(Arc::clone).collect();
+            if waiting.is_empty() {
+                lanes = self.wait(lanes);
+                continue;
+            }
+            drop(lanes);
+            waiting.sort_by_cached_key(|lane| Reverse(lane.waiting()));
+            if waiting.len() > 1 {
+                // The others are for another helper, if one is free.
+                self.work.notify_one();
+            }
+            let helped = waiting.iter().any(|lane| lane.advance(false));
+            lanes = lock(&self.lanes);
+            if !helped && !lanes.closed {
+                // Other threads are at all of them: let them get on.
+                lanes = self.wait(lanes);
             }
         }
     }
@@ -177,6 +192,9 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
     use super::*;
     use crate::blob::chunk::{Buffers, Stream};
 
@@ -196,8 +214,37 @@ mod tests {
         let lane = pool.open(Count::default());
         for _ in 0..300_000 {
             pool.push(&lane, Arc::clone(&chunk));
+            pool.wake();
         }
         assert_eq!(pool.close(&lane).unwrap().0, 300_000);
         assert_eq!(lane.waiting(), 0);
+    }
+
+    /// Waits for a word of another stage, or gives one.
+    enum Speaking {
+        Waits(mpsc::Receiver<()>, bool),
+        Speaks(mpsc::Sender<()>),
+    }
+
+    impl Stage for Speaking {
+        fn feed(&mut self, _: &Arc<Chunk>) {
+            match self {
+                Self::Waits(word, came) => *came = word.recv_timeout(Duration::from_secs(20)).is_ok(),
+                Self::Speaks(word) => word.send(()).unwrap(),
+            }
+        }
+    }
+
+    #[test]
+    fn a_helper_passes_by_a_lane_that_another_is_at() {
+        let pool = Pool::new(3);
+        let piece = |bytes: &[u8]| Arc::new(Buffers::of(Stream::Tar).fill(&mut &*bytes, 1, || 0).unwrap());
+        let (speaks, word) = mpsc::channel();
+        let (waiting, speaking) = (pool.open(Speaking::Waits(word, false)), pool.open(Speaking::Speaks(speaks)));
+        pool.push(&waiting, piece(b"the longer"));
+        pool.push(&speaking, piece(b"x"));
+        pool.wake();
+        assert!(matches!(pool.close(&waiting), Some(Speaking::Waits(_, true))));
+        pool.close(&speaking);
     }
 }

@@ -99,6 +99,7 @@ impl<S: Stage> Pass<'_, S> {
     fn pass_on(&self, blob: &mut Blob<'_, S>) -> io::Result<u64> {
         while let Some(chunk) = blob.chunk.take() {
             self.pool.push(&self.tar_lane, chunk);
+            self.pool.wake();
             blob.next();
         }
         Ok(blob.read)
@@ -113,6 +114,7 @@ impl<S: Stage> Pass<'_, S> {
                 self.pool.push(lane, Arc::clone(&chunk));
             }
             self.pool.push(&self.tar_lane, chunk);
+            self.pool.wake();
         };
         if blob.compression != Compression::Gzip {
             return pour(&mut *blob.compression.decoder(blob)?, || SMALL, &position, hand_on);
