@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
+use std::vec::IntoIter;
 
 use backon::ExponentialBackoff;
 use bytes::{Buf as _, Bytes};
@@ -16,7 +17,7 @@ use super::retry::Patience;
 use super::{Inner, Runtime};
 use crate::model::Descriptor;
 
-/// Pieces that wait for the reader, at most 1 MiB together.
+/// Pieces that wait for the reader, at most 1 MiB together; and as many that it has taken.
 const PIECES: usize = 16;
 /// The largest piece.
 const PIECE: usize = 64 << 10;
@@ -50,12 +51,20 @@ pub(super) fn open(
         sender,
     };
     runtime.spawn(download.run(response));
-    Ok(BlobReader { pieces, current: Bytes::new(), left: layer.size, _runtime: runtime.clone() })
+    Ok(BlobReader {
+        pieces,
+        taken: Vec::new().into_iter(),
+        current: Bytes::new(),
+        left: layer.size,
+        _runtime: runtime.clone(),
+    })
 }
 
 /// The reading end.
 pub(super) struct BlobReader {
     pieces: mpsc::Receiver<Piece>,
+    /// All that had come, taken at once: taken one by one, each would wake the task that fetches, for one more.
+    taken: IntoIter<Piece>,
     current: Bytes,
     /// Bytes still to come.
     left: u64,
@@ -66,10 +75,15 @@ pub(super) struct BlobReader {
 impl Read for BlobReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() {
-            match self.pieces.blocking_recv() {
-                Some(piece) => self.current = piece.map_err(io::Error::other)?,
-                None if self.left == 0 => return Ok(0),
-                None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the download has stopped")),
+            if let Some(piece) = self.taken.next() {
+                self.current = piece.map_err(io::Error::other)?;
+                continue;
+            }
+            let mut pieces = Vec::with_capacity(PIECES);
+            match self.pieces.blocking_recv_many(&mut pieces, PIECES) {
+                0 if self.left == 0 => return Ok(0),
+                0 => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the download has stopped")),
+                _ => self.taken = pieces.into_iter(),
             }
         }
         let count = self.current.len().min(buffer.len());
