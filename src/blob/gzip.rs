@@ -29,7 +29,8 @@ pub(super) struct Gzip<R> {
     inflate: Decompress,
     /// Whether a member has begun that has not ended.
     within: bool,
-    /// What the members' trailers say of all that was inflated.
+    /// What the members' trailers say of all that was inflated: one sum for all of them, so that a blob of millions of
+    /// members takes no room. Against who means harm stands the digest.
     told: Hasher,
 }
 
@@ -48,9 +49,13 @@ impl<R: BufRead> Gzip<R> {
 
     fn header(&mut self) -> io::Result<()> {
         let mut header = Fields { blob: &mut self.blob, sum: Hasher::new() };
-        let [a, b, method, flags, ..] = header.take::<10>()?;
-        if [a, b, method] != MAGIC || flags & flag::RESERVED != 0 {
-            return Err(broken("invalid gzip header"));
+        if header.take()? != MAGIC {
+            return Err(broken("what should be a gzip header is none"));
+        }
+        // The time, the level and the system follow, of no interest here.
+        let [flags, ..] = header.take::<7>()?;
+        if flags & flag::RESERVED != 0 {
+            return Err(broken("its gzip header has flags that mean nothing"));
         }
         if flags & flag::EXTRA != 0 {
             for _ in 0..u16::from_le_bytes(header.take()?) {
@@ -114,10 +119,10 @@ impl<R: BufRead> Read for Gzip<R> {
             match status {
                 Ok(Status::StreamEnd) => self.trailer()?,
                 Ok(Status::Ok | Status::BufError) if gave == 0 && at_end => {
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "incomplete deflate stream"));
+                    return Err(cut_off());
                 }
                 Ok(Status::Ok | Status::BufError) => {}
-                Err(_) => return Err(broken("corrupt deflate stream")),
+                Err(_) => return Err(broken("its bits make no sense")),
             }
             if gave > 0 {
                 return Ok(gave as usize);
@@ -136,12 +141,16 @@ impl<R: Read> Fields<'_, R> {
     fn take<const N: usize>(&mut self) -> io::Result<[u8; N]> {
         let mut bytes = [0; N];
         self.blob.read_exact(&mut bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => io::ErrorKind::UnexpectedEof.into(),
+            io::ErrorKind::UnexpectedEof => cut_off(),
             _ => error,
         })?;
         self.sum.update(&bytes);
         Ok(bytes)
     }
+}
+
+fn cut_off() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off")
 }
 
 fn broken(why: &str) -> io::Error {
@@ -255,6 +264,7 @@ mod tests {
     fn flags_that_mean_nothing_are_refused() {
         let mut blob = member(b"x", 0);
         blob[3] = 0x80;
-        assert_eq!(unpack(&blob, 64).unwrap_err().to_string(), "invalid gzip header");
+        let said = unpack(&blob, 64).unwrap_err().to_string();
+        assert_eq!(said, "its gzip header has flags that mean nothing");
     }
 }
