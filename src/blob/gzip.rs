@@ -43,12 +43,12 @@ impl<R: BufRead> Gzip<R> {
     pub(super) fn check(&self, sum: &Sum) -> io::Result<()> {
         match sum.0.clone().finalize() == self.told.clone().finalize() {
             true => Ok(()),
-            false => Err(broken("its checksum is wrong")),
+            false => Err(broken(WRONG_SUM)),
         }
     }
 
     fn header(&mut self) -> io::Result<()> {
-        let mut header = Fields { blob: &mut self.blob, sum: Hasher::new() };
+        let mut header = Header { blob: &mut self.blob, sum: Hasher::new() };
         if header.take()? != MAGIC {
             return Err(broken("what should be a gzip header is none"));
         }
@@ -71,24 +71,23 @@ impl<R: BufRead> Gzip<R> {
                 return Err(broken("the checksum of its header is wrong"));
             }
         }
+        self.within = true;
         Ok(())
     }
 
     /// Ends a member.
     fn trailer(&mut self) -> io::Result<()> {
-        let mut trailer = Fields { blob: &mut self.blob, sum: Hasher::new() };
-        let (sum, len) = (u32::from_le_bytes(trailer.take()?), u32::from_le_bytes(trailer.take()?));
+        let (sum, len) = (u32::from_le_bytes(take(&mut self.blob)?), u32::from_le_bytes(take(&mut self.blob)?));
         let inflated = self.inflate.total_out();
         // Told is the length modulo 2³².
         if u64::from(len) != inflated & u64::from(u32::MAX) {
             return Err(broken("its length is not what it says"));
         }
+        // Of nothing, a sum changes nothing: it would not be found out.
         if inflated == 0 && sum != 0 {
-            return Err(broken("its checksum is wrong"));
+            return Err(broken(WRONG_SUM));
         }
-        if inflated > 0 {
-            self.told.combine(&Hasher::new_with_initial_len(sum, inflated));
-        }
+        self.told.combine(&Hasher::new_with_initial_len(sum, inflated));
         self.inflate.reset(false);
         self.within = false;
         Ok(())
@@ -108,7 +107,6 @@ impl<R: BufRead> Read for Gzip<R> {
                     return Ok(0);
                 }
                 self.header()?;
-                self.within = true;
                 continue;
             }
             let (took, gave) = (self.inflate.total_in(), self.inflate.total_out());
@@ -118,9 +116,7 @@ impl<R: BufRead> Read for Gzip<R> {
             self.blob.consume(took as usize);
             match status {
                 Ok(Status::StreamEnd) => self.trailer()?,
-                Ok(Status::Ok | Status::BufError) if gave == 0 && at_end => {
-                    return Err(cut_off());
-                }
+                Ok(Status::Ok | Status::BufError) if gave == 0 && at_end => return Err(cut_off()),
                 Ok(Status::Ok | Status::BufError) => {}
                 Err(_) => return Err(broken("its bits make no sense")),
             }
@@ -131,23 +127,29 @@ impl<R: BufRead> Read for Gzip<R> {
     }
 }
 
-/// Reads a member's header or trailer, and adds it up.
-struct Fields<'r, R> {
+/// Reads a member's header, and adds it up.
+struct Header<'r, R> {
     blob: &'r mut R,
     sum: Hasher,
 }
 
-impl<R: Read> Fields<'_, R> {
+impl<R: Read> Header<'_, R> {
     fn take<const N: usize>(&mut self) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.blob.read_exact(&mut bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => cut_off(),
-            _ => error,
-        })?;
+        let bytes = take(self.blob)?;
         self.sum.update(&bytes);
         Ok(bytes)
     }
 }
+
+/// The next bytes.
+fn take<const N: usize>(blob: &mut impl Read) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let cut = |error: io::Error| if error.kind() == io::ErrorKind::UnexpectedEof { cut_off() } else { error };
+    blob.read_exact(&mut bytes).map_err(cut)?;
+    Ok(bytes)
+}
+
+const WRONG_SUM: &str = "its checksum is wrong";
 
 fn cut_off() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off")
