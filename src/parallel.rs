@@ -25,21 +25,24 @@ pub fn try_map<'i, T: Sync, R: Send, E: Send>(
 ) -> Result<Vec<R>, E> {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
     let results: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..items.len().min(at_once) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    // Let go of at once: a guard in a condition would be held through the body.
-                    let stop = lock(&failed).is_some();
-                    let Some(item) = items.get(at).filter(|_| !stop) else { return };
-                    match work(item) {
-                        Ok(result) => *lock(&results[at]) = Some(result),
-                        Err(error) => drop(lock(&failed).get_or_insert(error)),
-                    }
-                }
-            });
+    let take_part = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            // Let go of at once: a guard in a condition would be held through the body.
+            let stop = lock(&failed).is_some();
+            let Some(item) = items.get(at).filter(|_| !stop) else { return };
+            match work(item) {
+                Ok(result) => *lock(&results[at]) = Some(result),
+                Err(error) => drop(lock(&failed).get_or_insert(error)),
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        // This thread is one of them.
+        for _ in 1..items.len().min(at_once) {
+            scope.spawn(take_part);
+        }
+        take_part();
     });
     match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),

@@ -232,6 +232,17 @@ pub enum ScanError {
 
 /// Scans images together: a layer that several of them have is read once.
 pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Result<Vec<Scanned>, ScanError> {
+    let scanned = scan_and(refs, options, on_event, |_| ())?;
+    Ok(scanned.into_iter().map(|(scanned, ())| scanned).collect())
+}
+
+/// … and asks something of each one's layers, lowest first, while their tree is made of them.
+pub fn scan_and<T: Send>(
+    refs: &[ImageRef],
+    options: &Options,
+    on_event: OnEvent<'_>,
+    ask: impl Fn(&[Arc<LayerIndex>]) -> T + Sync,
+) -> Result<Vec<(Scanned, T)>, ScanError> {
     let found = parallel::try_map(refs, asked_at_once(), |reference| find(reference, options))?;
     for (image, (manifest, _)) in found.iter().enumerate() {
         on_event(ScanEvent::Resolved { image, manifest });
@@ -242,7 +253,7 @@ pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Resu
     if let Some(cache) = &options.cache {
         cache.tidy();
     }
-    Ok(parallel::map(&found, processors(), |found| assemble(found.clone(), options.ranges, &tables)))
+    Ok(parallel::map(&found, processors(), |found| assemble(found.clone(), options.ranges, &tables, &ask)))
 }
 
 /// The documents of images, nothing of their layers. An image that can't be had spoils nothing for the others.
@@ -424,7 +435,12 @@ fn asked_at_once() -> usize {
 }
 
 /// Puts the image together from what was read.
-fn assemble((manifest, source): Found, ranges: bool, known: &HashMap<LayerKey, Table>) -> Scanned {
+fn assemble<T: Send>(
+    (manifest, source): Found,
+    ranges: bool,
+    known: &HashMap<LayerKey, Table>,
+    ask: impl Fn(&[Arc<LayerIndex>]) -> T + Sync,
+) -> (Scanned, T) {
     let steps = instructions(&manifest.config.history, manifest.layers.len());
     let (mut layers, mut tables, mut places) = (Vec::new(), Vec::new(), Vec::new());
     for ((descriptor, diff_id), step) in manifest.layers.iter().zip(&manifest.config.rootfs.diff_ids).zip(steps) {
@@ -439,7 +455,8 @@ fn assemble((manifest, source): Found, ranges: bool, known: &HashMap<LayerKey, T
         tables.push(Arc::clone(index));
         places.push(its.clone());
     }
-    Scanned { image: Image { manifest, layers }, tree: Tree::new(tables), source, places, ranges }
+    let (answer, tree) = parallel::both(|| ask(&tables), || Tree::new(tables.clone()));
+    (Scanned { image: Image { manifest, layers }, tree, source, places, ranges }, answer)
 }
 
 /// The contents of a regular file of a scanned image, links followed as in the container. It is verified before anything

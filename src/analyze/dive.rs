@@ -5,11 +5,12 @@
 //! figures differ from ours on purpose: the copy that survives counts as wasted too, directories removed by an opaque
 //! marker don't count, and neither do the later paths of a layer that hides what isn't there: dive stops at that.
 
-use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::index::LayerIndex;
 use crate::model::{Entry, EntryKind, components, split_last};
-use crate::tree::Tree;
 
 /// What dive says of an image.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,11 +23,11 @@ pub struct Dive {
     pub user_wasted_percent: Option<f64>,
 }
 
-/// Computes dive's figures.
-pub fn dive(tree: &Tree) -> Dive {
-    let mut headers = Headers::new(tree.layers().iter().map(|layer| layer.entries.len()).sum());
+/// Computes dive's figures of an image's layers, lowest first.
+pub fn dive(layers: &[Arc<LayerIndex>]) -> Dive {
+    let mut headers = Headers::new(layers.iter().map(|layer| layer.entries.len()).sum());
     let mut user_bytes = 0_u64;
-    for (index, layer) in tree.layers().iter().enumerate() {
+    for (index, layer) in layers.iter().enumerate() {
         headers.read(layer);
         if index == 0 {
             // dive stacks the lowest layer on a copy of itself.
@@ -286,7 +287,7 @@ mod tests {
     use crate::analyze::testing::Fixture;
 
     fn figures_of(layers: &[&str]) -> (f64, u64, Option<f64>) {
-        let Dive { efficiency, inefficient_bytes, user_wasted_percent } = dive(&Fixture::new(layers).tree);
+        let Dive { efficiency, inefficient_bytes, user_wasted_percent } = dive(Fixture::new(layers).tree.layers());
         (efficiency, inefficient_bytes, user_wasted_percent)
     }
 

@@ -8,8 +8,9 @@
 //! stored and pulled whole. So it is never less than the data of shared layers, and the distance between the two is
 //! what a common base could win.
 
-use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::Subject;
 use crate::index::LayerIndex;

@@ -64,7 +64,7 @@ impl Judge<'_> {
             Limit::Labels(labels) => settings::labels(rule, labels, &config.labels),
             Limit::User(allowed) => settings::user(rule, allowed, &config.user),
             Limit::Dive(figure, limit) => {
-                let dive = self.dive.get_or_init(|| dive(facts.subject.tree));
+                let dive = self.dive.get_or_init(|| dive(facts.subject.tree.layers()));
                 dives(rule, dive, facts.subject, *figure, *limit)
             }
             Limit::Disabled => Outcome::pass(rule, None, "the rule is disabled"),

@@ -26,8 +26,9 @@ pub(super) fn run(args: &DiffArgs, global: &GlobalArgs) -> anyhow::Result<Verdic
     let mut document =
         document::diff(a.subject(), b.subject(), &filter, &start::usual(&args.network), report.top(), directories);
     document.maps = report.has_pictures().then(|| [a, b].map(|side| area(&side.tree)));
-    // Nothing else comes: to free their many pieces one by one would take as long as to read them.
-    std::mem::forget(scanned);
     emit_report(&document, &args.report, global)?;
-    Ok(if args.exit_code && !document.is_empty() { Verdict::GateFailed } else { Verdict::Done })
+    let verdict = if args.exit_code && !document.is_empty() { Verdict::GateFailed } else { Verdict::Done };
+    // Nothing else comes: to free their many pieces one by one would take as long as to read them.
+    std::mem::forget((scanned, document));
+    Ok(verdict)
 }

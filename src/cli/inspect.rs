@@ -5,7 +5,7 @@ use anyhow::Context;
 use super::args::{GlobalArgs, InspectArgs};
 use super::output::emit_report;
 use super::{Verdict, settings};
-use crate::analyze::area;
+use crate::analyze::{self, area};
 use crate::index::toc::Needs;
 use crate::recommend::{Catalog, Finder};
 use crate::report::document::{self, InspectDocument};
@@ -16,10 +16,10 @@ pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Ver
     let refs = settings::locate(&[&args.image], &args.images)?;
     let catalog = Catalog::shipped()?;
     let document = settings::with_scanner_of(Needs::Packages, &args.images, global, false, |scanner| {
-        let scanned = scanner.scan(&refs)?.pop().context("no image")?;
+        let (scanned, dive) = scanner.scan_and(&refs, analyze::dive)?.pop().context("no image")?;
         let base = Finder { scanner, catalog: &catalog, ask: false }.base_of(&scanned, None)?;
         let map = report.has_pictures().then(|| area(&scanned.tree));
-        let document = InspectDocument { map, ..document::inspect(scanned.subject(), &base, report.top()) };
+        let document = InspectDocument { map, ..document::inspect(scanned.subject(), &base, dive, report.top()) };
         // Nothing else comes: to free its many pieces one by one would take as long as to read them.
         std::mem::forget(scanned);
         Ok(document)

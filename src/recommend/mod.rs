@@ -14,11 +14,13 @@ mod together;
 mod trial;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::analyze::compat::Verdict;
 use crate::analyze::startup::{LayerCost, Prediction, Setting, predict};
 use crate::analyze::{Base, EvidenceKind, Subject, packages};
 use crate::dockerfile::DockerfileError;
+use crate::index::LayerIndex;
 use crate::model::{DiffId, Digest, ImageRef, Manifest};
 use crate::scan::{self, OnEvent, ScanError, Scanned};
 use crate::source::SourceError;
@@ -93,6 +95,15 @@ impl Scanner<'_> {
     /// Reads images to their ends.
     pub fn scan(&self, refs: &[ImageRef]) -> Result<Vec<Scanned>, ScanError> {
         scan::scan(refs, self.options, self.on_event)
+    }
+
+    /// … and asks something of their layers.
+    pub fn scan_and<T: Send>(
+        &self,
+        refs: &[ImageRef],
+        ask: impl Fn(&[Arc<LayerIndex>]) -> T + Sync,
+    ) -> Result<Vec<(Scanned, T)>, ScanError> {
+        scan::scan_and(refs, self.options, self.on_event, ask)
     }
 
     /// Reads images of which some may not be readable: all at once, and one by one where that ends in an error, since

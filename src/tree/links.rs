@@ -1,6 +1,6 @@
 //! Files with several names.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::{Inode, NodeId, Tree};
 use crate::model::{Entry, EntryId, LayerPath, Meta};

@@ -12,8 +12,9 @@ mod merge;
 mod upper;
 mod walk;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::index::LayerIndex;
 use crate::model::{Entry, EntryId, LayerPath, Meta};

@@ -1,7 +1,8 @@
 //! One layer reduced to a tree of its own: the last entry of a path wins, whiteouts are kept apart.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::{Fate, Inode, InodeId, Kind, Node, NodeId, Tree, TreeNote};
 use crate::model::{EntryId, EntryKind, LayerPath, Meta, components};

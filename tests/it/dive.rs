@@ -46,7 +46,7 @@ fn compare(program: &Path, image: ImageSpec) -> bool {
     std::fs::write(&archive, old_docker_archive(std::slice::from_ref(&image))).unwrap();
     let json = export(program, folder.path(), &archive);
     let pool = Pool::new(1);
-    let ours = dive(&Tree::new(image.layers.iter().map(|layer| Arc::new(index(&pool, &layer.tar))).collect()));
+    let ours = dive(&image.layers.iter().map(|layer| Arc::new(index(&pool, &layer.tar))).collect::<Vec<_>>());
     assert_eq!(Some(ours.efficiency), json["image"]["efficiencyScore"].as_f64());
     assert_eq!(Some(ours.inefficient_bytes), json["image"]["inefficientBytes"].as_u64());
     if let Some(percent) = ours.user_wasted_percent {

@@ -1,6 +1,8 @@
 //! Regular files that changed their place: removed here, added there, with equal content.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::files::{Moved, Present, differences, stat};
 use crate::model::{ContentId, EntryKind};

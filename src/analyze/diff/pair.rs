@@ -1,6 +1,6 @@
 //! Two merged trees side by side: each name of either, with what both have there.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::model::LayerPath;
 use crate::tree::{InodeId, NodeId, Tree};

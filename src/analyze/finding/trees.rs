@@ -1,6 +1,8 @@
 //! Whole directories that the image has twice.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::Found;
 use super::facts::Facts;

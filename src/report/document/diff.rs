@@ -17,7 +17,7 @@ use crate::analyze::diff::{
 };
 use crate::analyze::startup::{LayerCost, Setting, compare, predict};
 use crate::analyze::{self, Area, Sharing, Stat, Subject};
-use crate::parallel;
+use crate::parallel::{self, joined};
 use crate::tree::{NodeId, Tree};
 
 /// `layerscope.diff/1`.
@@ -250,29 +250,32 @@ pub fn diff(
     // What needs no file's difference is made beside.
     let ((sharing, layers), files) =
         parallel::both(|| (analyze::share(&[a, b]), diff_layers(a, b)), || diff_files(a.tree, b.tree, filter));
-    let (folders, lists) = parallel::both(|| roll_up(&files, directories), || lists(&files, a.tree, b.tree, top));
-    let mut packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
-    if programs_unread.is_some() {
-        // What one image's programs tell would seem to be missing in the other.
-        packages.retain(|package| !analyze::is_of_programs(&package.ecosystem));
-    }
-    let config = config_changes(&a.image.manifest.config, &b.image.manifest.config);
-    DiffDocument {
-        schema: "layerscope.diff/1".into(),
-        a: side(a),
-        b: side(b),
-        layers,
-        directories: folders.into_iter().map(DirectoryDocument::from).collect(),
-        totals: totals(&sharing, &files),
-        files: lists,
-        packages: packages.into_iter().map(PackageChangeDocument::from).collect(),
-        programs_unread,
-        tar_bytes_estimated: tar_bytes_estimated(&trees),
-        config: config.into_iter().map(ConfigDocument::from).collect(),
-        start: start(a, b, setting),
-        top,
-        maps: None,
-    }
+    std::thread::scope(|scope| {
+        let folders = scope.spawn(|| roll_up(&files, directories));
+        let lists = scope.spawn(|| lists(&files, a.tree, b.tree, top));
+        let mut packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
+        if programs_unread.is_some() {
+            // What one image's programs tell would seem to be missing in the other.
+            packages.retain(|package| !analyze::is_of_programs(&package.ecosystem));
+        }
+        let config = config_changes(&a.image.manifest.config, &b.image.manifest.config);
+        DiffDocument {
+            schema: "layerscope.diff/1".into(),
+            a: side(a),
+            b: side(b),
+            layers,
+            totals: totals(&sharing, &files),
+            packages: packages.into_iter().map(PackageChangeDocument::from).collect(),
+            tar_bytes_estimated: tar_bytes_estimated(&trees),
+            config: config.into_iter().map(ConfigDocument::from).collect(),
+            start: start(a, b, setting),
+            top,
+            maps: None,
+            directories: joined(folders).into_iter().map(DirectoryDocument::from).collect(),
+            files: joined(lists),
+            programs_unread,
+        }
+    })
 }
 
 impl DiffDocument {

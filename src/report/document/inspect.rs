@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::toc::{UnreadDocument, programs_unread, tar_bytes_estimated};
 use super::{BaseDocument, ImageDocument, LayerDocument, PackageDocument, PathDocument, Top, TotalsDocument, layers};
 use crate::analyze::finding::{Finding, findings};
-use crate::analyze::{self, Area, Base, DuplicateGroup, Spread, Subject, Waste, WastedFile};
+use crate::analyze::{self, Area, Base, Dive, DuplicateGroup, Spread, Subject, Waste, WastedFile};
 use crate::model::{Entry, EntryId, EntryKind};
 use crate::parallel::joined;
 use crate::tree::Tree;
@@ -200,15 +200,14 @@ pub struct DiveDocument {
     pub user_wasted_percent: Option<f64>,
 }
 
-/// Runs every analysis of one image.
-pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
+/// Runs every analysis of one image, but dive's, which needs no tree.
+pub fn inspect(subject: Subject<'_>, base: &Base, dive: Dive, top: Top) -> InspectDocument {
     let told = base.layers.is_some() || !base.names.is_empty();
     let below = |index: u64| base.layers.map(|layers| index < layers as u64);
     let tree = subject.tree;
     let lost = analyze::waste(tree);
     std::thread::scope(|scope| {
         // Each looks at every file: side by side.
-        let dive = scope.spawn(|| analyze::dive(tree));
         let duplicates = scope.spawn(|| duplicates(tree, top));
         let found = scope.spawn(|| findings(subject, &lost));
         let layers =
@@ -226,7 +225,7 @@ pub fn inspect(subject: Subject<'_>, base: &Base, top: Top) -> InspectDocument {
             large_files: large_files(tree, top),
             duplicates: joined(duplicates),
             findings: joined(found).into_iter().map(FindingDocument::from).collect(),
-            compat: CompatDocument { dive: joined(dive).into() },
+            compat: CompatDocument { dive: dive.into() },
             map: None,
         }
     })

@@ -44,7 +44,7 @@ fn analyse(a: &[LayerIndex], b: &[LayerIndex]) {
     let all = totals(subject);
     assert_eq!(all.file_bytes, all.visible_bytes + waste(&tree_a).bytes);
     duplicates(&tree_a);
-    dive(&tree_a);
+    dive(tree_a.layers());
     findings(subject, &waste(&tree_a));
     share(&[subject, Subject { image: &image_b, tree: &tree_b }]);
     let diff = diff_files(&tree_a, &tree_b, &Filter { wanted: &|_| true, times: false });
