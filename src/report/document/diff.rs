@@ -17,7 +17,7 @@ use crate::analyze::diff::{
 };
 use crate::analyze::startup::{LayerCost, Setting, compare, predict};
 use crate::analyze::{self, Area, Sharing, Stat, Subject};
-use crate::parallel::{self, joined};
+use crate::parallel;
 use crate::tree::{NodeId, Tree};
 
 /// `layerscope.diff/1`.
@@ -246,36 +246,29 @@ pub fn diff(
     directories: usize,
 ) -> DiffDocument {
     let trees = [a.tree, b.tree];
-    let programs_unread = programs_unread(&trees);
     // What needs no file's difference is made beside.
-    let ((sharing, layers), files) =
-        parallel::both(|| (analyze::share(&[a, b]), diff_layers(a, b)), || diff_files(a.tree, b.tree, filter));
-    std::thread::scope(|scope| {
-        let folders = scope.spawn(|| roll_up(&files, directories));
-        let lists = scope.spawn(|| lists(&files, a.tree, b.tree, top));
-        let mut packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
-        if programs_unread.is_some() {
-            // What one image's programs tell would seem to be missing in the other.
-            packages.retain(|package| !analyze::is_of_programs(&package.ecosystem));
-        }
-        let config = config_changes(&a.image.manifest.config, &b.image.manifest.config);
-        DiffDocument {
-            schema: "layerscope.diff/1".into(),
-            a: side(a),
-            b: side(b),
-            layers,
-            totals: totals(&sharing, &files),
-            packages: packages.into_iter().map(PackageChangeDocument::from).collect(),
-            tar_bytes_estimated: tar_bytes_estimated(&trees),
-            config: config.into_iter().map(ConfigDocument::from).collect(),
-            start: start(a, b, setting),
-            top,
-            maps: None,
-            directories: joined(folders).into_iter().map(DirectoryDocument::from).collect(),
-            files: joined(lists),
-            programs_unread,
-        }
-    })
+    let beside =
+        || (analyze::share(&[a, b]), diff_layers(a, b), [side(a), side(b)], package_rows(a, b), start(a, b, setting));
+    let ((sharing, layers, [in_a, in_b], packages, start), files) =
+        parallel::both(beside, || diff_files(a.tree, b.tree, filter));
+    let (folders, lists) = parallel::both(|| roll_up(&files, directories), || lists(&files, a.tree, b.tree, top));
+    let config = config_changes(&a.image.manifest.config, &b.image.manifest.config);
+    DiffDocument {
+        schema: "layerscope.diff/1".into(),
+        a: in_a,
+        b: in_b,
+        layers,
+        directories: folders.into_iter().map(DirectoryDocument::from).collect(),
+        totals: totals(&sharing, &files),
+        files: lists,
+        packages,
+        programs_unread: programs_unread(&trees),
+        tar_bytes_estimated: tar_bytes_estimated(&trees),
+        config: config.into_iter().map(ConfigDocument::from).collect(),
+        start,
+        top,
+        maps: None,
+    }
 }
 
 impl DiffDocument {
@@ -302,6 +295,15 @@ fn start(a: Subject<'_>, b: Subject<'_>, setting: &Setting) -> DiffStart {
 
 fn side(subject: Subject<'_>) -> SideDocument {
     SideDocument { image: subject.image.into(), totals: analyze::totals(subject).into() }
+}
+
+fn package_rows(a: Subject<'_>, b: Subject<'_>) -> Vec<PackageChangeDocument> {
+    let mut packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
+    if programs_unread(&[a.tree, b.tree]).is_some() {
+        // What one image's programs tell would seem to be missing in the other.
+        packages.retain(|package| !analyze::is_of_programs(&package.ecosystem));
+    }
+    packages.into_iter().map(PackageChangeDocument::from).collect()
 }
 
 fn diff_layers(a: Subject<'_>, b: Subject<'_>) -> DiffLayers {
