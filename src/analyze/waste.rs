@@ -1,7 +1,8 @@
 //! Which bytes are lost, what became of them, which layer holds them and which layer lost them.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::model::EntryId;
 use crate::tree::{Fate, Tree};

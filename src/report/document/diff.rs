@@ -246,9 +246,12 @@ pub fn diff(
     directories: usize,
 ) -> DiffDocument {
     let trees = [a.tree, b.tree];
+    let programs_unread = programs_unread(&trees);
     // What needs no file's difference is made beside.
-    let beside =
-        || (analyze::share(&[a, b]), diff_layers(a, b), [side(a), side(b)], package_rows(a, b), start(a, b, setting));
+    let beside = || {
+        let packages = package_rows(a, b, programs_unread.is_none());
+        (analyze::share(&[a, b]), diff_layers(a, b), [side(a), side(b)], packages, start(a, b, setting))
+    };
     let ((sharing, layers, [in_a, in_b], packages, start), files) =
         parallel::both(beside, || diff_files(a.tree, b.tree, filter));
     let (folders, lists) = parallel::both(|| roll_up(&files, directories), || lists(&files, a.tree, b.tree, top));
@@ -262,7 +265,7 @@ pub fn diff(
         totals: totals(&sharing, &files),
         files: lists,
         packages,
-        programs_unread: programs_unread(&trees),
+        programs_unread,
         tar_bytes_estimated: tar_bytes_estimated(&trees),
         config: config.into_iter().map(ConfigDocument::from).collect(),
         start,
@@ -297,9 +300,10 @@ fn side(subject: Subject<'_>) -> SideDocument {
     SideDocument { image: subject.image.into(), totals: analyze::totals(subject).into() }
 }
 
-fn package_rows(a: Subject<'_>, b: Subject<'_>) -> Vec<PackageChangeDocument> {
+/// Packages that differ; `programs_read` says whether those that programs tell of are known of both.
+fn package_rows(a: Subject<'_>, b: Subject<'_>, programs_read: bool) -> Vec<PackageChangeDocument> {
     let mut packages = package_changes(&analyze::packages(a.tree), &analyze::packages(b.tree));
-    if programs_unread(&[a.tree, b.tree]).is_some() {
+    if !programs_read {
         // What one image's programs tell would seem to be missing in the other.
         packages.retain(|package| !analyze::is_of_programs(&package.ecosystem));
     }
