@@ -75,7 +75,7 @@ impl<'t> Stat<'t> {
             content: None,
             sha256: None,
             inode: node.inode(),
-            layer: node.layer,
+            layer: node.layer(),
         };
         let described = |id| implied.described_by(tree.entry(id));
         let stat = tree.data(node).map_or(implied, described);

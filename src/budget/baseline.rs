@@ -164,10 +164,10 @@ fn grown_since(before: &Tree, scope: &Scope<'_>) -> Vec<GrownFile> {
     let wanted = |path: &LayerPath| scope.counts_path(path);
     let tree = scope.subject.tree;
     let FileDiff { added, changed, .. } = diff_files(before, tree, &Filter { wanted: &wanted, times: false });
-    let layer = |id: NodeId| tree.data(tree.node(id)).map_or(tree.node(id).layer, |entry| entry.layer);
+    let layer = |id: NodeId| tree.data(tree.node(id)).map_or(tree.node(id).layer(), |entry| entry.layer);
     let new = added.into_iter().map(|file| GrownFile {
         layer: layer(file.node),
-        path: file.path,
+        path: file.path.into_owned(),
         bytes: file.bytes,
         is_new: true,
     });
@@ -175,7 +175,7 @@ fn grown_since(before: &Tree, scope: &Scope<'_>) -> Vec<GrownFile> {
         changed.into_iter().filter(|file| file.what.iter().any(|what| matches!(what, What::Content | What::Type)));
     let larger = larger.map(|file| GrownFile {
         layer: layer(file.b),
-        path: file.path,
+        path: file.path.into_owned(),
         bytes: file.b_bytes.saturating_sub(file.a_bytes),
         is_new: false,
     });

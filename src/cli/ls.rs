@@ -22,8 +22,8 @@ pub(super) fn run(args: &LsArgs, global: &GlobalArgs) -> anyhow::Result<Verdict>
         let tree = &scanned.tree;
         let image = &scanned.image;
         let start = find(tree, &LayerPath::clean(args.path.as_bytes()));
-        let (path, node) = start.with_context(|| image.manifest.reference.clone())?;
-        let items = tree.walk_from(path, node).filter(|item| filter.wants(&item.path()));
+        let start = start.with_context(|| image.manifest.reference.clone())?;
+        let items = tree.walk_from(start).filter(|item| filter.wants(&item.path()));
         let entries = items.map(|item| document::entry(tree, &item));
         emit(args.output.output.as_deref(), |to| report::write_listing(image.into(), entries, args.format.into(), to))?;
     }
@@ -31,7 +31,8 @@ pub(super) fn run(args: &LsArgs, global: &GlobalArgs) -> anyhow::Result<Verdict>
 }
 
 /// Where to begin: at a directory, links to it followed, or at the name itself.
-fn find(tree: &Tree, path: &LayerPath) -> Result<(LayerPath, NodeId), FollowError> {
-    let followed = tree.follow(path, true).ok().filter(|(_, id)| tree.node(*id).is_dir());
-    followed.map_or_else(|| tree.follow(path, false), Ok)
+fn find(tree: &Tree, path: &LayerPath) -> Result<NodeId, FollowError> {
+    let found = |last| tree.follow(path, last).map(|(_, id)| id);
+    let directory = found(true).ok().filter(|&id| tree.node(id).is_dir());
+    directory.map_or_else(|| found(false), Ok)
 }

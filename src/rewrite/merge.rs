@@ -82,15 +82,15 @@ impl Merged {
             match item.node.inode() {
                 None => merged.dir(tree, below, &item),
                 Some(inode) => {
-                    let own = item.node.layer as usize >= choice.from;
+                    let own = item.node.layer() as usize >= choice.from;
                     if own && merged.leaves_out(tree, below, &item, choice) {
                         continue;
                     }
                     let names = inodes.entry(inode).or_default();
                     if own {
-                        names.own.push(item.path());
+                        names.own.push(item.path().into_owned());
                     } else {
-                        names.below.push(item.path());
+                        names.below.push(item.path().into_owned());
                     }
                 }
             }
@@ -139,9 +139,9 @@ impl Merged {
         let lower = below.get(&path).map(|id| below.node(id)).filter(|node| node.is_dir());
         let meta = tree.meta(item.node).map_or_else(implied_meta, written);
         let same = lower.is_some_and(|lower| below.meta(lower).is_some_and(|below| written(below) == meta));
-        let implied_root = path.is_root() && item.node.entry.is_none();
-        if item.node.layer as usize >= self.from && !same && !implied_root {
-            self.dirs.insert(path, meta);
+        let implied_root = path.is_root() && item.node.entry().is_none();
+        if item.node.layer() as usize >= self.from && !same && !implied_root {
+            self.dirs.insert(path.into_owned(), meta);
         }
     }
 
@@ -152,7 +152,7 @@ impl Merged {
         if drops {
             self.saved.dropped_files += 1;
             // What it took the place of would come to light.
-            self.whiteouts.extend(below.get(&path).map(|_| path));
+            self.whiteouts.extend(below.get(&path).map(|_| path.into_owned()));
             if id.layer as usize >= self.from && tree.names(item.node) == 1 {
                 self.saved.dropped += entry.file_bytes();
             }

@@ -78,7 +78,7 @@ impl Comparison<'_> {
             for (name, wanted) in wanted.children() {
                 match found.child(name) {
                     Some(found) => stack.push((path.join(name), wanted, found)),
-                    None => self.missing(path.join(name), wanted),
+                    None => self.missing(wanted),
                 }
             }
             for (name, _) in found.children().filter(|(name, _)| wanted.child(name).is_none()) {
@@ -103,9 +103,9 @@ impl Comparison<'_> {
         dropped
     }
 
-    fn missing(&mut self, path: LayerPath, id: NodeId) {
+    fn missing(&mut self, id: NodeId) {
         let wanted = self.wanted;
-        for item in wanted.walk_from(path, id) {
+        for item in wanted.walk_from(id) {
             if !self.is_dropped(&item.path(), item.node) {
                 self.proof.differs(&item.path(), "it is missing");
             }

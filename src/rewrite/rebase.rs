@@ -122,12 +122,12 @@ struct Work<'w, 'a> {
 impl<'a> Work<'_, 'a> {
     /// Files of the old base that the application's layers have again, with other contents.
     fn changed(&self) -> Vec<LayerPath> {
-        let own = self.image.tree.walk().filter(|item| item.node.layer as usize >= self.onto.old_layers);
+        let own = self.image.tree.walk().filter(|item| item.node.layer() as usize >= self.onto.old_layers);
         let changed = own.filter(|item| {
             let old = self.below.get(&item.path()).map(|id| self.below.node(id));
             old.is_some_and(|old| !is_same(self.below, old, &self.image.tree, item.node))
         });
-        changed.map(|item| item.path()).collect()
+        changed.map(|item| item.path().into_owned()).collect()
     }
 
     /// Why the application's version can't stand over the new base's; nothing where it can.

@@ -24,7 +24,7 @@ impl Tree {
         let visible = self.files().filter(|(.., outcome)| outcome.is_visible());
         visible.map(|(id, entry, _)| {
             let node = self.first_names.get(&id).map(|node| self.node(*node));
-            let named = node.and_then(|node| Some((&self.entry(node.entry?).path, self.meta(node)?)));
+            let named = node.and_then(|node| Some((&self.entry(node.entry()?).path, self.meta(node)?)));
             let (path, meta) = named.unwrap_or((&entry.path, &entry.meta));
             VisibleFile { path, id, entry, meta }
         })
@@ -34,7 +34,7 @@ impl Tree {
     pub(super) fn find_first_names(&mut self) {
         let mut first: HashMap<EntryId, (&LayerPath, NodeId)> = HashMap::new();
         for (node, id) in self.nodes.iter().zip((0..).map(NodeId)) {
-            let Some((inode, named)) = node.inode().zip(node.entry) else { continue };
+            let Some((inode, named)) = node.inode().zip(node.entry()) else { continue };
             let &Inode { entry: data, names, ref meta } = self.inode(inode);
             let path = &self.entry(named).path;
             let is_plain = names == 1 && named == data && meta.is_none();

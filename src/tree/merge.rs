@@ -33,8 +33,8 @@ impl Merge<'_> {
         while let Some(pair) = stack.pop() {
             self.describe(&pair);
             self.hide(&pair);
-            let mut new = self.tree.take_children(pair.upper);
-            if !self.tree.node(pair.lower).children.is_empty() {
+            let Some(mut new) = self.tree.take_children(pair.upper) else { continue };
+            if self.tree.node(pair.lower).children.is_some() {
                 new.retain(|name, child| match self.tree.node(pair.lower).child(name) {
                     Some(old) if self.tree.node(old).is_dir() && self.tree.node(child).is_dir() => {
                         stack.push(Pair { upper: child, lower: old, path: pair.path.join(name) });
@@ -47,27 +47,31 @@ impl Merge<'_> {
                     None => true,
                 });
             }
-            self.tree.node_mut(pair.lower).children.extend(new);
+            match &mut self.tree.node_mut(pair.lower).children {
+                Some(children) => children.extend(*new),
+                none => *none = Some(new),
+            }
         }
     }
 
     /// A directory over a directory: the upper one's metadata counts, if it has an entry of its own.
     fn describe(&mut self, pair: &Pair) {
-        if let Some(entry) = self.tree.node(pair.upper).entry {
+        if let Some(entry) = self.tree.node(pair.upper).entry() {
             let kept = self.tree.node_mut(pair.lower);
-            (kept.entry, kept.layer) = (Some(entry), self.layer);
+            (kept.by, kept.implied) = (entry, None);
         }
     }
 
     /// Applies a directory's opaque marker and whiteouts to what lies below.
     fn hide(&mut self, pair: &Pair) {
         if self.upper.opaque.contains(&pair.upper) {
-            for (_, child) in self.tree.take_children(pair.lower).iter() {
+            for (_, child) in self.tree.take_children(pair.lower).iter().flat_map(|children| children.iter()) {
                 self.tree.kill(child, Fate::Opaque, self.layer);
             }
         }
         for name in self.upper.whiteouts.remove(&pair.upper).unwrap_or_default() {
-            if let Some(child) = self.tree.node_mut(pair.lower).children.remove(&name) {
+            let children = &mut self.tree.node_mut(pair.lower).children;
+            if let Some(child) = children.as_mut().and_then(|children| children.remove(&name)) {
                 self.tree.kill(child, Fate::Deleted, self.layer);
             }
         }
@@ -81,7 +85,7 @@ impl Merge<'_> {
             (Some(from), Some(to)) => Fate::replaced(data(from), data(to)),
             _ => Fate::TypeReplaced,
         };
-        if new.is_dir() && new.entry.is_none() {
+        if new.is_dir() && new.entry().is_none() {
             let path = folder.path.join(name);
             self.tree.notes.push(TreeNote::ParentReplaced { path, layer: self.layer });
         }

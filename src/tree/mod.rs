@@ -12,12 +12,13 @@ mod merge;
 mod upper;
 mod walk;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
 use crate::index::LayerIndex;
-use crate::model::{Entry, EntryId, LayerPath, Meta};
+use crate::model::{Entry, EntryId, LayerPath, Meta, split_last};
 
 use children::Children;
 
@@ -44,13 +45,13 @@ impl InodeId {
 /// One name in the merged tree.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// The entry that put this name here; `None` for a directory that only its contents imply (0755, root).
-    pub entry: Option<EntryId>,
-    /// The layer that put it here, from 0.
-    pub layer: u32,
+    /// The entry that put this name here, or, for a directory that only its contents imply, the first of these.
+    by: EntryId,
+    /// Of such a directory: how many bytes of that entry's path are its own.
+    implied: Option<u32>,
     kind: Kind,
     /// Of a directory: what is in it.
-    children: Children,
+    children: Option<Box<Children>>,
 }
 
 /// What a name stands for.
@@ -114,7 +115,7 @@ impl Tree {
         let outcomes = layers.iter().map(|layer| vec![Outcome::VISIBLE; layer.entries.len()]).collect();
         let mut tree = Self {
             layers,
-            nodes: vec![Node::new(None, 0, Kind::Dir)],
+            nodes: vec![Node::root(0)],
             inodes: Vec::new(),
             outcomes,
             first_names: HashMap::new(),
@@ -147,10 +148,32 @@ impl Tree {
         &self.layers[id.layer as usize].entries[id.row as usize]
     }
 
+    /// A node's path.
+    pub fn path(&self, node: &Node) -> Cow<'_, LayerPath> {
+        match node.implied {
+            None => Cow::Borrowed(&self.entry(node.by).path),
+            Some(_) => Cow::Owned(LayerPath::clean(self.path_bytes(node))),
+        }
+    }
+
+    /// The last name of a node's path; empty for the root.
+    pub fn name(&self, node: &Node) -> &[u8] {
+        split_last(self.path_bytes(node)).1
+    }
+
+    fn path_bytes(&self, node: &Node) -> &[u8] {
+        match node.implied {
+            None => self.entry(node.by).path.as_bytes(),
+            // There may be no entry at all.
+            Some(0) => b"",
+            Some(bytes) => &self.entry(node.by).path.as_bytes()[..bytes as usize],
+        }
+    }
+
     /// The entry that carries a node's data and metadata: of a hard-linked name, the file's own.
     pub fn data(&self, node: &Node) -> Option<EntryId> {
         match node.inode() {
-            None => node.entry,
+            None => node.entry(),
             Some(inode) => Some(self.inode(inode).entry),
         }
     }
@@ -198,15 +221,15 @@ impl Tree {
         NodeId(self.nodes.len() as u32 - 1)
     }
 
-    fn take_children(&mut self, id: NodeId) -> Children {
-        std::mem::replace(&mut self.node_mut(id).children, Children::new())
+    fn take_children(&mut self, id: NodeId) -> Option<Box<Children>> {
+        self.node_mut(id).children.take()
     }
 
     /// Everything at and below `id` loses its name by a layer.
     fn kill(&mut self, id: NodeId, fate: Fate, by_layer: u32) {
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
-            stack.extend(self.take_children(id).iter().map(|(_, child)| child));
+            stack.extend(self.take_children(id).iter().flat_map(|children| children.iter()).map(|(_, child)| child));
             if let Some(inode) = self.node(id).inode() {
                 self.unname(inode, fate, by_layer);
             }
@@ -225,8 +248,28 @@ impl Tree {
 }
 
 impl Node {
-    fn new(entry: Option<EntryId>, layer: u32, kind: Kind) -> Self {
-        Self { entry, layer, kind, children: Children::new() }
+    fn new(entry: EntryId, kind: Kind) -> Self {
+        Self { by: entry, implied: None, kind, children: None }
+    }
+
+    /// A directory with a path of so many bytes, which an entry at or below it implies.
+    fn implied(by: EntryId, bytes: u32) -> Self {
+        Self { implied: Some(bytes), ..Self::new(by, Kind::Dir) }
+    }
+
+    /// The root of an image, or of a layer.
+    fn root(layer: u32) -> Self {
+        Self::implied(EntryId { layer, row: 0 }, 0)
+    }
+
+    /// The entry that put this name here; `None` for a directory that only its contents imply (0755, root).
+    pub fn entry(&self) -> Option<EntryId> {
+        Some(self.by).filter(|_| self.implied.is_none())
+    }
+
+    /// The layer that put it here, from 0.
+    pub fn layer(&self) -> u32 {
+        self.by.layer
     }
 
     /// Whether it is a directory.
@@ -244,11 +287,11 @@ impl Node {
 
     /// What a name in it leads to.
     pub fn child(&self, name: &[u8]) -> Option<NodeId> {
-        self.children.get(name)
+        self.children.as_ref()?.get(name)
     }
 
     /// The names in it, sorted; none for anything but a directory.
     pub fn children(&self) -> impl DoubleEndedIterator<Item = (&[u8], NodeId)> {
-        self.children.iter()
+        self.children.iter().flat_map(|children| children.iter())
     }
 }

@@ -23,7 +23,7 @@ const MAX_CHAIN: usize = 1000;
 pub(super) fn build(tree: &mut Tree, layer: u32) -> Upper {
     let index = Arc::clone(&tree.layers[layer as usize]);
     tree.nodes.reserve(index.entries.len());
-    let root = tree.add(Node::new(None, layer, Kind::Dir));
+    let root = tree.add(Node::root(layer));
     let upper = Upper { root, whiteouts: HashMap::new(), opaque: HashSet::new() };
     let mut builder = Builder { tree, layer, upper, pending: Vec::new(), last: (Vec::new(), root) };
     for (row, entry) in index.entries.iter().enumerate() {
@@ -61,16 +61,17 @@ impl Builder<'_> {
         let entry = EntryId { layer: self.layer, row };
         match kind {
             EntryKind::Whiteout => {
-                let parent = self.folder(path.parent_bytes());
+                let parent = self.folder(entry, path.parent_bytes());
                 self.upper.whiteouts.entry(parent).or_default().push(path.file_name().into());
             }
             EntryKind::Opaque => {
-                let folder = self.folder(path.as_bytes());
+                let folder = self.folder(entry, path.as_bytes());
                 self.upper.opaque.insert(folder);
             }
             EntryKind::Dir => {
-                let folder = self.folder(path.as_bytes());
-                self.tree.node_mut(folder).entry = Some(entry);
+                let folder = self.folder(entry, path.as_bytes());
+                let folder = self.tree.node_mut(folder);
+                (folder.by, folder.implied) = (entry, None);
             }
             EntryKind::HardLink { target } => {
                 let kind = match self.find(target).map(|id| self.tree.node(id).kind) {
@@ -106,9 +107,11 @@ impl Builder<'_> {
             self.bind(path);
         }
         for path in &pending {
-            if self.find(path).is_some_and(|id| self.tree.node(id).kind == Kind::Dangling) {
-                let parent = self.folder(path.parent_bytes());
-                self.tree.node_mut(parent).children.remove(path.file_name());
+            let dangling = self.find(path).map(|id| self.tree.node(id)).filter(|node| node.kind == Kind::Dangling);
+            if let Some(link) = dangling.map(|node| node.by) {
+                let parent = self.folder(link, path.parent_bytes());
+                let children = self.tree.node_mut(parent).children.as_mut();
+                children.and_then(|children| children.remove(path.file_name()));
             }
         }
     }
@@ -137,7 +140,7 @@ impl Builder<'_> {
             }
         };
         for id in chain {
-            let Some(link) = self.tree.node(id).entry else { continue };
+            let Some(link) = self.tree.node(id).entry() else { continue };
             let kind = match inode {
                 Some(inode) => self.one_more_name(inode, link, below),
                 None => {
@@ -151,7 +154,7 @@ impl Builder<'_> {
 
     /// Where a hard link leads.
     fn target(&self, link: NodeId) -> Option<&LayerPath> {
-        match &self.tree.entry(self.tree.node(link).entry?).kind {
+        match &self.tree.entry(self.tree.node(link).entry()?).kind {
             EntryKind::HardLink { target } => Some(target),
             _ => None,
         }
@@ -159,25 +162,33 @@ impl Builder<'_> {
 
     /// Puts what is no directory at `path`; what was there goes.
     fn put(&mut self, path: &LayerPath, entry: EntryId, kind: Kind) {
-        let parent = self.folder(path.parent_bytes());
-        let id = self.tree.add(Node::new(Some(entry), self.layer, kind));
-        if let Some(old) = self.tree.node_mut(parent).children.insert(path.file_name().into(), id) {
+        let parent = self.folder(entry, path.parent_bytes());
+        let id = self.tree.add(Node::new(entry, kind));
+        if let Some(old) = self.insert(parent, path.file_name(), id) {
             self.kill(old);
         }
     }
 
-    /// The directory at `path`, made with its parents where it isn't there, in place of whatever is.
-    fn folder(&mut self, path: &[u8]) -> NodeId {
+    /// Gives where the name led before.
+    fn insert(&mut self, parent: NodeId, name: &[u8], id: NodeId) -> Option<NodeId> {
+        self.tree.node_mut(parent).children.get_or_insert_default().insert(name, id)
+    }
+
+    /// The directory at `path`, at or above that of the entry: made with its parents where it isn't there, in place of
+    /// whatever is.
+    fn folder(&mut self, by: EntryId, path: &[u8]) -> NodeId {
         if self.last.0 == path {
             return self.last.1;
         }
+        let mut end = 0;
         let id = components(path).fold(self.upper.root, |at, name| {
+            end += name.len() + usize::from(end > 0);
             let old = self.tree.node(at).child(name);
             if let Some(id) = old.filter(|&id| self.tree.node(id).is_dir()) {
                 return id;
             }
-            let id = self.tree.add(Node::new(None, self.layer, Kind::Dir));
-            self.tree.node_mut(at).children.insert(name.into(), id);
+            let id = self.tree.add(Node::implied(by, end as u32));
+            self.insert(at, name, id);
             old.into_iter().for_each(|old| self.kill(old));
             id
         });

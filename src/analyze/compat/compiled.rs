@@ -12,7 +12,7 @@ use crate::tree::{Node, Tree};
 pub fn compiled(tree: &Tree, base_layers: usize) -> Vec<String> {
     let native = native(tree);
     let mut found = BTreeSet::new();
-    let own = tree.walk().filter(|item| item.node.layer as usize >= base_layers && !of_distribution(&item.path()));
+    let own = tree.walk().filter(|item| item.node.layer() as usize >= base_layers && !of_distribution(&item.path()));
     for item in own {
         let record = item.path().parent();
         let (Some(name), Some(text)) = (name(&record), text(tree, item.node)) else { continue };

@@ -87,7 +87,7 @@ impl<'w> World<'w> {
 
     /// Whether the application put a name there.
     pub(super) fn is_own(&self, node: &Node) -> bool {
-        node.layer >= self.own_from
+        node.layer() >= self.own_from
     }
 
     /// … by its path.
@@ -99,7 +99,7 @@ impl<'w> World<'w> {
     pub(super) fn own_files(&self) -> impl Iterator<Item = Found<'w>> {
         let world = *self;
         let own = world.tree.walk().filter(move |item| !item.node.is_dir() && world.is_own(item.node));
-        own.filter_map(move |item| world.regular(item.path(), item.node))
+        own.filter_map(move |item| world.regular(item.path().into_owned(), item.node))
     }
 
     /// A variable of the environment.

@@ -1,5 +1,7 @@
 //! Differences of two images' files, name by name.
 
+use std::borrow::Cow;
+
 use super::{moved, pair};
 use crate::analyze::{FileType, Stat};
 use crate::model::LayerPath;
@@ -19,15 +21,15 @@ pub struct Filter<'f> {
 /// one, else at its first. So the visible bytes of the second image are those of the first, plus `added`, minus
 /// `removed`, plus what `changed` files grew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FileDiff {
+pub struct FileDiff<'t> {
     /// Names that only the second image has.
-    pub added: Vec<Present>,
+    pub added: Vec<Present<'t>>,
     /// Names that only the first image has.
-    pub removed: Vec<Present>,
+    pub removed: Vec<Present<'t>>,
     /// Names that both have, differently.
-    pub changed: Vec<Changed>,
+    pub changed: Vec<Changed<'t>>,
     /// A regular file that is removed in one place and added in another; in none of the lists above.
-    pub moved: Vec<Moved>,
+    pub moved: Vec<Moved<'t>>,
     /// Sums.
     pub totals: FileDiffTotals,
 }
@@ -58,9 +60,9 @@ pub struct Tally {
 
 /// A name that only one of the images has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Present {
+pub struct Present<'t> {
     /// Its path.
-    pub path: LayerPath,
+    pub path: Cow<'t, LayerPath>,
     /// Where it is in its image's tree: see [`Stat`](crate::analyze::Stat).
     pub node: NodeId,
     /// Bytes that it adds to its image: 0 for a further name of a file that is counted elsewhere.
@@ -69,9 +71,9 @@ pub struct Present {
 
 /// A name that both images have, differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changed {
+pub struct Changed<'t> {
     /// Its path.
-    pub path: LayerPath,
+    pub path: Cow<'t, LayerPath>,
     /// In what: at least one, in the order of [`What`].
     pub what: Vec<What>,
     /// Where it is in the first image's tree.
@@ -86,11 +88,11 @@ pub struct Changed {
 
 /// A regular file that changed its place and kept its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moved {
+pub struct Moved<'t> {
     /// Its path in the first image.
-    pub from: LayerPath,
+    pub from: Cow<'t, LayerPath>,
     /// … and in the second.
-    pub to: LayerPath,
+    pub to: Cow<'t, LayerPath>,
     /// Where it is in the first image's tree.
     pub a: NodeId,
     /// … and in the second's.
@@ -136,23 +138,24 @@ impl What {
 }
 
 /// Compares two merged trees.
-pub fn diff_files(in_a: &Tree, in_b: &Tree, filter: &Filter<'_>) -> FileDiff {
+pub fn diff_files<'t>(in_a: &'t Tree, in_b: &'t Tree, filter: &Filter<'_>) -> FileDiff<'t> {
     let pairs = pair::pairs(in_a, in_b, filter.wanted);
-    let links = pair::link_changes(&pairs);
-    let bytes = pair::bytes(&pairs);
+    let links = pair::link_changes(in_a, in_b, &pairs);
+    let bytes = pair::bytes(in_a, in_b, &pairs);
     let mut diff = FileDiff::default();
     let (mut gone, mut new) = (Vec::new(), Vec::new());
     for ((pair, relinked), (a_bytes, b_bytes)) in pairs.into_iter().zip(links).zip(bytes) {
         diff.totals.growth += b_bytes as i64 - a_bytes as i64;
+        let path = || pair.path(in_a, in_b);
         match (pair.a, pair.b) {
             (Some(a), Some(b)) => {
                 let what = differences(&stat(in_a, a.node), &stat(in_b, b.node), relinked, filter.times);
                 if !what.is_empty() {
-                    diff.changed.push(Changed { path: pair.path, what, a: a.node, b: b.node, a_bytes, b_bytes });
+                    diff.changed.push(Changed { path: path(), what, a: a.node, b: b.node, a_bytes, b_bytes });
                 }
             }
-            (Some(a), None) => gone.push(Present { path: pair.path, node: a.node, bytes: a_bytes }),
-            (None, Some(b)) => new.push(Present { path: pair.path, node: b.node, bytes: b_bytes }),
+            (Some(a), None) => gone.push(Present { path: path(), node: a.node, bytes: a_bytes }),
+            (None, Some(b)) => new.push(Present { path: path(), node: b.node, bytes: b_bytes }),
             (None, None) => {}
         }
     }
@@ -161,7 +164,7 @@ pub fn diff_files(in_a: &Tree, in_b: &Tree, filter: &Filter<'_>) -> FileDiff {
     diff
 }
 
-impl FileDiff {
+impl FileDiff<'_> {
     /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty() && self.moved.is_empty()
@@ -176,7 +179,7 @@ impl FileDiff {
     }
 }
 
-impl Changed {
+impl Changed<'_> {
     /// Bytes in the second image, if content or type changed; 0 where it is only metadata.
     pub fn new_bytes(&self) -> u64 {
         if self.what.iter().any(|what| matches!(what, What::Content | What::Type)) { self.b_bytes } else { 0 }

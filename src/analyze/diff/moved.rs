@@ -17,14 +17,14 @@ type Key<'t> = (&'t ContentId, u64, bool);
 ///
 /// Of several with one content, names of the same last component are paired first, then the others, both in path
 /// order.
-pub(super) fn find(
-    [a, b]: [&Tree; 2],
-    gone: Vec<Present>,
-    new: Vec<Present>,
+pub(super) fn find<'t>(
+    [a, b]: [&'t Tree; 2],
+    gone: Vec<Present<'t>>,
+    new: Vec<Present<'t>>,
     times: bool,
-) -> (Vec<Moved>, Vec<Present>, Vec<Present>) {
+) -> (Vec<Moved<'t>>, Vec<Present<'t>>, Vec<Present<'t>>) {
     let mut partners = partners(a, &gone, b, &new);
-    let mut new: Vec<Option<Present>> = new.into_iter().map(Some).collect();
+    let mut new: Vec<Option<Present<'t>>> = new.into_iter().map(Some).collect();
     let (mut moved, mut removed) = (Vec::new(), Vec::new());
     for (at, from) in gone.into_iter().enumerate() {
         match partners.remove(&at).and_then(|partner| new[partner].take()) {
@@ -43,7 +43,7 @@ pub(super) fn find(
 }
 
 /// For the number of a removed name, the number of the added one that it became.
-fn partners(a: &Tree, gone: &[Present], b: &Tree, new: &[Present]) -> HashMap<usize, usize> {
+fn partners(a: &Tree, gone: &[Present<'_>], b: &Tree, new: &[Present<'_>]) -> HashMap<usize, usize> {
     // Of the longer list only what the shorter one has is looked at.
     let (mut homes, gone_by_key) = if gone.len() < new.len() {
         let gone = by_key(a, gone, |_| true);
@@ -74,7 +74,11 @@ fn partners(a: &Tree, gone: &[Present], b: &Tree, new: &[Present]) -> HashMap<us
 }
 
 /// The numbers of regular files that aren't empty, by what must be equal, where that is wanted.
-fn by_key<'t>(tree: &'t Tree, names: &[Present], wanted: impl Fn(&Key<'t>) -> bool) -> HashMap<Key<'t>, Vec<usize>> {
+fn by_key<'t>(
+    tree: &'t Tree,
+    names: &[Present<'_>],
+    wanted: impl Fn(&Key<'t>) -> bool,
+) -> HashMap<Key<'t>, Vec<usize>> {
     let mut numbers: HashMap<Key<'_>, Vec<usize>> = HashMap::new();
     for (at, name) in names.iter().enumerate() {
         if let Some(key) = key(tree, name).filter(&wanted) {
@@ -84,7 +88,7 @@ fn by_key<'t>(tree: &'t Tree, names: &[Present], wanted: impl Fn(&Key<'t>) -> bo
     numbers
 }
 
-fn key<'t>(tree: &'t Tree, name: &Present) -> Option<Key<'t>> {
+fn key<'t>(tree: &'t Tree, name: &Present<'_>) -> Option<Key<'t>> {
     match &tree.entry(tree.data(tree.node(name.node))?).kind {
         EntryKind::File { content, size, .. } if *size > 0 => Some((content, *size, name.bytes > 0)),
         _ => None,

@@ -1,89 +1,96 @@
 //! Two merged trees side by side: each name of either, with what both have there.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::model::LayerPath;
 use crate::tree::{InodeId, NodeId, Tree};
 
+/// A name of either image, and what they have there: one of them at least has something.
+pub(super) struct Pair {
+    pub(super) a: Option<Side>,
+    pub(super) b: Option<Side>,
+}
+
 /// What one image has at a path.
 #[derive(Clone, Copy)]
 pub(super) struct Side {
     pub(super) node: NodeId,
-    /// Of a regular file: which it is.
-    file: Option<File>,
+    file: File,
 }
 
-#[derive(Clone, Copy)]
-struct File {
-    inode: InodeId,
-    bytes: u64,
-    /// Whether it has other names.
-    is_linked: bool,
-}
-
-/// A path, and what the images have there: one of them at least.
-pub(super) struct Pair {
-    pub(super) path: LayerPath,
-    pub(super) a: Option<Side>,
-    pub(super) b: Option<Side>,
+/// Whether that is a regular file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum File {
+    None,
+    /// … with one name.
+    Plain,
+    /// … with others too.
+    Linked,
 }
 
 /// Every name of either tree that is wanted, in path order.
 pub(super) fn pairs(a: &Tree, b: &Tree, wanted: &dyn Fn(&LayerPath) -> bool) -> Vec<Pair> {
     let mut found = Vec::new();
-    let mut stack = vec![(LayerPath::root(), Some(a.root()), Some(b.root()))];
-    while let Some((path, in_a, in_b)) = stack.pop() {
-        stack.extend(children(a, in_a, b, in_b).into_iter().rev().map(|(name, a, b)| (path.join(name), a, b)));
-        if wanted(&path) {
-            found.push(Pair { path, a: in_a.map(|id| side(a, id)), b: in_b.map(|id| side(b, id)) });
+    let mut stack = vec![(Some(a.root()), Some(b.root()))];
+    while let Some((in_a, in_b)) = stack.pop() {
+        let above = stack.len();
+        push_children(&mut stack, (a, in_a), (b, in_b));
+        stack[above..].reverse();
+        if path((a, in_a), (b, in_b)).is_some_and(|path| wanted(&path)) {
+            found.push(Pair { a: in_a.map(|id| side(a, id)), b: in_b.map(|id| side(b, id)) });
         }
     }
     found
 }
 
+/// A tree, and where in it, if it has the name.
+type At<'t> = (&'t Tree, Option<NodeId>);
+
+fn path<'t>((a, in_a): At<'t>, (b, in_b): At<'t>) -> Option<Cow<'t, LayerPath>> {
+    in_a.map(|id| a.path(a.node(id))).or_else(|| in_b.map(|id| b.path(b.node(id))))
+}
+
 fn side(tree: &Tree, id: NodeId) -> Side {
     let node = tree.node(id);
-    let file = || {
-        let (inode, entry) = (node.inode()?, tree.entry(tree.data(node)?));
-        entry.is_file().then(|| File { inode, bytes: entry.file_bytes(), is_linked: tree.names(node) > 1 })
+    let is_file = !node.is_dir() && tree.data(node).is_some_and(|data| tree.entry(data).is_file());
+    let file = match tree.names(node) {
+        _ if !is_file => File::None,
+        1 => File::Plain,
+        _ => File::Linked,
     };
-    Side { node: id, file: file() }
+    Side { node: id, file }
 }
-
-type Names<'t> = Vec<(&'t [u8], Option<NodeId>, Option<NodeId>)>;
 
 /// The names in two directories, merged; both are sorted.
-fn children<'t>(a: &'t Tree, in_a: Option<NodeId>, b: &'t Tree, in_b: Option<NodeId>) -> Names<'t> {
+fn push_children(to: &mut Vec<(Option<NodeId>, Option<NodeId>)>, (a, in_a): At<'_>, (b, in_b): At<'_>) {
     let mut left = in_a.into_iter().flat_map(|id| a.node(id).children()).peekable();
     let mut right = in_b.into_iter().flat_map(|id| b.node(id).children()).peekable();
-    let mut names = Vec::new();
     loop {
-        let name = match (left.peek(), right.peek()) {
-            (Some((l, _)), Some((r, _))) => *l.min(r),
-            (Some((name, _)), None) | (None, Some((name, _))) => *name,
-            (None, None) => return names,
+        let order = match (left.peek(), right.peek()) {
+            (Some((l, _)), Some((r, _))) => l.cmp(r),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return,
         };
-        let in_a = left.next_if(|(l, _)| *l == name).map(|(_, id)| id);
-        let in_b = right.next_if(|(r, _)| *r == name).map(|(_, id)| id);
-        names.push((name, in_a, in_b));
-    }
-}
-
-impl Pair {
-    fn files(&self) -> (Option<File>, Option<File>) {
-        (self.a.and_then(|side| side.file), self.b.and_then(|side| side.file))
+        let in_a = if order.is_le() { left.next() } else { None };
+        let in_b = if order.is_ge() { right.next() } else { None };
+        to.push((in_a.map(|(_, id)| id), in_b.map(|(_, id)| id)));
     }
 }
 
 /// For each pair, whether its two regular files are hard-linked to different names, of the names that are files in
 /// both images: names that come or go don't make the others changed.
-pub(super) fn link_changes(pairs: &[Pair]) -> Vec<bool> {
+pub(super) fn link_changes(a: &Tree, b: &Tree, pairs: &[Pair]) -> Vec<bool> {
     let (mut first_in_a, mut first_in_b) = (HashMap::new(), HashMap::new());
-    let first = |of: &mut HashMap<InodeId, usize>, file: File, at| {
-        if file.is_linked { *of.entry(file.inode).or_insert(at) } else { at }
+    let first = |of: &mut HashMap<InodeId, usize>, tree: &Tree, side: Side, at| match tree.node(side.node).inode() {
+        Some(inode) if side.file == File::Linked => *of.entry(inode).or_insert(at),
+        _ => at,
     };
     let changed = pairs.iter().enumerate().map(|(at, pair)| match pair.files() {
-        (Some(a), Some(b)) => first(&mut first_in_a, a, at) != first(&mut first_in_b, b, at),
+        (Some(in_a), Some(in_b)) => first(&mut first_in_a, a, in_a, at) != first(&mut first_in_b, b, in_b, at),
         _ => false,
     });
     changed.collect()
@@ -92,19 +99,29 @@ pub(super) fn link_changes(pairs: &[Pair]) -> Vec<bool> {
 /// For each pair, the bytes that its name adds to the first image and to the second. A file with several names counts
 /// at one: rather at a name that is a file in both images than at one that is something else in the other, rather at
 /// that than at one that the other hasn't got.
-pub(super) fn bytes(pairs: &[Pair]) -> Vec<(u64, u64)> {
+pub(super) fn bytes(a: &Tree, b: &Tree, pairs: &[Pair]) -> Vec<(u64, u64)> {
     let mut bytes = vec![(0, 0); pairs.len()];
     let (mut seen_in_a, mut seen_in_b) = (HashSet::new(), HashSet::new());
     for closeness in [2, 1, 0] {
         for (at, pair) in pairs.iter().enumerate().filter(|(_, pair)| pair.closeness() == closeness) {
-            let (a, b) = pair.files();
-            bytes[at] = (claim(a, &mut seen_in_a), claim(b, &mut seen_in_b));
+            let (in_a, in_b) = pair.files();
+            bytes[at] = (claim(a, in_a, &mut seen_in_a), claim(b, in_b, &mut seen_in_b));
         }
     }
     bytes
 }
 
 impl Pair {
+    /// The path, which is the same in both.
+    pub(super) fn path<'t>(&self, a: &'t Tree, b: &'t Tree) -> Cow<'t, LayerPath> {
+        path((a, self.a.map(|side| side.node)), (b, self.b.map(|side| side.node))).unwrap_or_default()
+    }
+
+    fn files(&self) -> (Option<Side>, Option<Side>) {
+        let file = |side: Option<Side>| side.filter(|side| side.file != File::None);
+        (file(self.a), file(self.b))
+    }
+
     fn closeness(&self) -> u8 {
         match (self.files(), &self.a, &self.b) {
             ((Some(_), Some(_)), ..) => 2,
@@ -114,6 +131,9 @@ impl Pair {
     }
 }
 
-fn claim(file: Option<File>, seen: &mut HashSet<InodeId>) -> u64 {
-    file.filter(|file| !file.is_linked || seen.insert(file.inode)).map_or(0, |file| file.bytes)
+fn claim(tree: &Tree, file: Option<Side>, seen: &mut HashSet<InodeId>) -> u64 {
+    let node = file.map(|side| (tree.node(side.node), side.file));
+    let counts =
+        node.filter(|(node, file)| *file == File::Plain || node.inode().is_some_and(|inode| seen.insert(inode)));
+    counts.and_then(|(node, _)| tree.data(node)).map_or(0, |data| tree.entry(data).file_bytes())
 }

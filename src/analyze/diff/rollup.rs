@@ -27,7 +27,7 @@ pub struct Folder {
 
 /// At most `rows` directories (and at least one, if anything differs), in path order. Directories with less than a
 /// hundredth of all that differs stay part of their parent's row.
-pub fn roll_up(diff: &FileDiff, rows: usize) -> Vec<Folder> {
+pub fn roll_up(diff: &FileDiff<'_>, rows: usize) -> Vec<Folder> {
     let mut folders = Folders::of(diff);
     let whole = folders.sum_up();
     let chosen = folders.choose(rows, (whole / 100).max(1));
@@ -62,7 +62,7 @@ struct Folders<'d> {
 }
 
 impl<'d> Folders<'d> {
-    fn of(diff: &'d FileDiff) -> Self {
+    fn of(diff: &'d FileDiff<'_>) -> Self {
         let mut folders = Self { dirs: vec![Dir::default()], last: (b"", 0), by_names: false };
         for file in &diff.added {
             folders.note(&file.path, file.bytes as i64, |sums| sums.added.add(file.bytes));

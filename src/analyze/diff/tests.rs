@@ -4,15 +4,17 @@ use super::*;
 use crate::analyze::testing::Fixture;
 use crate::model::LayerPath;
 
-fn diff(a: &[&str], b: &[&str]) -> FileDiff {
+fn diff(a: &[&str], b: &[&str]) -> FileDiff<'static> {
     diff_with(a, b, &Filter { wanted: &|_| true, times: false })
 }
 
-fn diff_with(a: &[&str], b: &[&str], filter: &Filter<'_>) -> FileDiff {
-    diff_files(&Fixture::new(a).tree, &Fixture::new(b).tree, filter)
+fn diff_with(a: &[&str], b: &[&str], filter: &Filter<'_>) -> FileDiff<'static> {
+    // Differences point into the images.
+    let [a, b] = [a, b].map(|layers| &Box::leak(Box::new(Fixture::new(layers))).tree);
+    diff_files(a, b, filter)
 }
 
-fn shown(diff: &FileDiff) -> Vec<String> {
+fn shown(diff: &FileDiff<'_>) -> Vec<String> {
     let what = |what: &[What]| what.iter().map(|what| what.name()).collect::<Vec<_>>().join(",");
     let added = diff.added.iter().map(|file| format!("+ {} {}", file.path.display(), file.bytes));
     let removed = diff.removed.iter().map(|file| format!("- {} {}", file.path.display(), file.bytes));

@@ -104,7 +104,7 @@ impl Contents<'_> {
         if let Some(content) = self.known.get(&dir.id) {
             return *content;
         }
-        let below: Vec<NodeId> = self.tree.walk_from(LayerPath::root(), dir.id).map(|item| item.id).collect();
+        let below: Vec<NodeId> = self.tree.walk_from(dir.id).map(|item| item.id).collect();
         // What is hashed of one directory; one buffer for all.
         let mut said = Vec::new();
         for id in below.into_iter().rev().filter(|id| self.tree.node(*id).is_dir()) {
@@ -151,20 +151,20 @@ fn inside_of(tree: &Tree, dirs: &[Item<'_>], groups: &BTreeMap<Content, Vec<usiz
 /// The copies that lie in nothing that is repeated, and one of the others: it stands for its equals.
 fn outermost<'d, 't>(copies: &[usize], dirs: &'d [Item<'t>], inner: &HashSet<NodeId>) -> Vec<&'d Item<'t>> {
     let copies = copies.iter().map(|&at| &dirs[at]);
-    let (inside, mut outside): (Vec<_>, Vec<_>) = copies.partition(|dir| inner.contains(&dir.id));
+    let (inside, mut outside): (Vec<&Item<'_>>, Vec<_>) = copies.partition(|dir| inner.contains(&dir.id));
     if !outside.is_empty() {
         outside.extend(inside.first());
     }
-    outside.sort_by_cached_key(|dir| dir.path());
+    outside.sort_by(|a, b| a.path().cmp(&b.path()));
     outside
 }
 
 fn found(facts: &Facts<'_>, copies: &[&Item<'_>], size: Size) -> Found {
     let further = copies.len() as u64 - 1;
-    let layer = copies.iter().map(|dir| dir.node.layer).max();
+    let layer = copies.iter().map(|dir| dir.node.layer()).max();
     let paths: Vec<String> = copies.iter().take(3).map(|dir| dir.path().display()).collect();
     let more = if copies.len() > 3 { format!(" and {} more", copies.len() - 3) } else { String::new() };
-    let layers: HashSet<u32> = copies.iter().map(|dir| dir.node.layer).collect();
+    let layers: HashSet<u32> = copies.iter().map(|dir| dir.node.layer()).collect();
     let spread = if layers.len() == 1 { "in one layer" } else { "in several layers" };
     let latest = layer.map(|layer| facts.layer(layer)).unwrap_or_default();
     Found {
@@ -173,7 +173,7 @@ fn found(facts: &Facts<'_>, copies: &[&Item<'_>], size: Size) -> Found {
             copies.len(),
             paths.join(", ")
         ),
-        path: copies.last().map(|dir| dir.path()).or_else(|| Some(LayerPath::root())),
+        path: copies.last().map(|dir| dir.path().into_owned()).or_else(|| Some(LayerPath::root())),
         layer,
         files: size.files * further,
         bytes: size.bytes * further,

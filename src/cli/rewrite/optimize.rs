@@ -100,7 +100,7 @@ fn one(
     };
     // What the base has stays in its layers.
     let from = keep as u32;
-    let is_own = |path: &LayerPath| image.tree.get(path).is_some_and(|id| image.tree.node(id).layer >= from);
+    let is_own = |path: &LayerPath| image.tree.get(path).is_some_and(|id| image.tree.node(id).layer() >= from);
     let dropped = |path: &LayerPath| drops.drops(path) && is_own(path);
     let allowed = Allowed { dropped: &dropped, replaced: &[], deduped: args.dedupe };
     writing.add(scanner, Planned { told, wanted: &image.tree, allowed, refusal: None })

@@ -319,7 +319,7 @@ fn diff_layers(a: Subject<'_>, b: Subject<'_>) -> DiffLayers {
     DiffLayers { shared, only_a, only_b }
 }
 
-fn totals(sharing: &Sharing, files: &FileDiff) -> DiffTotals {
+fn totals(sharing: &Sharing, files: &FileDiff<'_>) -> DiffTotals {
     DiffTotals {
         added: files.totals.added.into(),
         removed: files.totals.removed.into(),
@@ -335,7 +335,7 @@ fn totals(sharing: &Sharing, files: &FileDiff) -> DiffTotals {
 }
 
 /// The lists, cut to their largest rows where that is asked for.
-fn lists(files: &FileDiff, a: &Tree, b: &Tree, top: Top) -> DiffFiles {
+fn lists(files: &FileDiff<'_>, a: &Tree, b: &Tree, top: Top) -> DiffFiles {
     DiffFiles {
         added: largest(&files.added, top, |file| file.bytes, |file| present(b, file)),
         removed: largest(&files.removed, top, |file| file.bytes, |file| present(a, file)),
@@ -353,13 +353,13 @@ fn largest<T, R>(files: &[T], top: Top, bytes: impl Fn(&T) -> u64, row: impl Fn(
     top.of(files.into_iter().map(row))
 }
 
-fn present(tree: &Tree, file: &Present) -> PresentDocument {
-    PresentDocument { path: (&file.path).into(), stat: stat(tree, file.node), bytes: file.bytes }
+fn present(tree: &Tree, file: &Present<'_>) -> PresentDocument {
+    PresentDocument { path: (&*file.path).into(), stat: stat(tree, file.node), bytes: file.bytes }
 }
 
-fn changed(a: &Tree, b: &Tree, file: &Changed) -> ChangedDocument {
+fn changed(a: &Tree, b: &Tree, file: &Changed<'_>) -> ChangedDocument {
     ChangedDocument {
-        path: (&file.path).into(),
+        path: (&*file.path).into(),
         what: file.what.iter().map(|what| what.name().into()).collect(),
         a: stat(a, file.a),
         b: stat(b, file.b),
@@ -367,7 +367,7 @@ fn changed(a: &Tree, b: &Tree, file: &Changed) -> ChangedDocument {
     }
 }
 
-fn moved(file: &Moved) -> MovedDocument {
+fn moved(file: &Moved<'_>) -> MovedDocument {
     MovedDocument {
         from: file.from.display(),
         from_path_bytes: path_bytes(&file.from),

@@ -78,7 +78,7 @@ impl From<&Stat<'_>> for StatDocument {
 pub fn entry(tree: &Tree, item: &Item<'_>) -> EntryDocument {
     let stat = Stat::of(tree, item.node);
     EntryDocument {
-        path: (&item.path()).into(),
+        path: (&*item.path()).into(),
         stat: (&stat).into(),
         inode: stat.inode.map(|inode| inode.number()),
         digest: stat.sha256.map(|digest| digest.to_string()),

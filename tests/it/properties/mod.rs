@@ -40,7 +40,7 @@ proptest! {
         let names: Vec<_> = tree
             .walk()
             .filter(|item| !item.path().is_root())
-            .map(|item| (item.path().display(), item.node.is_dir(), tree.data(item.node), item.node.layer))
+            .map(|item| (item.path().display(), item.node.is_dir(), tree.data(item.node), item.node.layer()))
             .collect();
         let mut expected = naive.names();
         expected.sort_by(|a, b| a.0.split('/').cmp(b.0.split('/')));
