@@ -232,17 +232,19 @@ pub enum ScanError {
 
 /// Scans images together: a layer that several of them have is read once.
 pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Result<Vec<Scanned>, ScanError> {
-    let scanned = scan_and(refs, options, on_event, |_| ())?;
-    Ok(scanned.into_iter().map(|(scanned, ())| scanned).collect())
+    scan_and(refs, options, on_event, |_| ()).map(|(scanned, ())| scanned)
 }
 
-/// … and asks something of each one's layers, lowest first, while their tree is made of them.
+/// An image's layers, lowest first.
+pub type Layers = Vec<Arc<LayerIndex>>;
+
+/// … and asks something of the images' layers, while their trees are made of them.
 pub fn scan_and<T: Send>(
     refs: &[ImageRef],
     options: &Options,
     on_event: OnEvent<'_>,
-    ask: impl Fn(&[Arc<LayerIndex>]) -> T + Sync,
-) -> Result<Vec<(Scanned, T)>, ScanError> {
+    ask: impl FnOnce(&[Layers]) -> T + Send,
+) -> Result<(Vec<Scanned>, T), ScanError> {
     let found = parallel::try_map(refs, asked_at_once(), |reference| find(reference, options))?;
     for (image, (manifest, _)) in found.iter().enumerate() {
         on_event(ScanEvent::Resolved { image, manifest });
@@ -253,7 +255,13 @@ pub fn scan_and<T: Send>(
     if let Some(cache) = &options.cache {
         cache.tidy();
     }
-    Ok(parallel::map(&found, processors(), |found| assemble(found.clone(), options.ranges, &tables, &ask)))
+    let index = |table: &Table| Arc::clone(&table.index);
+    let layers: Vec<Layers> = tables.iter().map(|tables| tables.iter().map(index).collect()).collect();
+    let trees = || parallel::map(&layers, processors(), |layers| Tree::new(layers.clone()));
+    let (answer, trees) = parallel::both(|| ask(&layers), trees);
+    let read = found.into_iter().zip(tables).zip(trees);
+    let scanned = read.map(|((found, tables), tree)| assemble(found, options.ranges, tables, tree));
+    Ok((scanned.collect(), answer))
 }
 
 /// The documents of images, nothing of their layers. An image that can't be had spoils nothing for the others.
@@ -319,7 +327,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn layers(&self) -> Result<HashMap<LayerKey, Table>, ScanError> {
+    /// The tables of each image's layers, lowest first.
+    fn layers(&self) -> Result<Vec<Vec<Table>>, ScanError> {
         let jobs = self.jobs();
         let pool = Pool::new(processors());
         let indexes = parallel::try_map(&jobs, self.at_once(), |job| {
@@ -329,7 +338,10 @@ impl Reading<'_> {
             }
             result
         })?;
-        Ok(jobs.iter().map(|job| (job.claims.digest, job.claims.diff_id)).zip(indexes).collect())
+        let keys_read = jobs.iter().map(|job| (job.claims.digest, job.claims.diff_id));
+        let read: HashMap<LayerKey, Table> = keys_read.zip(indexes).collect();
+        let tables = |manifest| keys(manifest).filter_map(|key| read.get(&key).cloned()).collect();
+        Ok(self.found.iter().map(|(manifest, _)| tables(manifest)).collect())
     }
 
     /// How many layers are read at once. From this machine no more than there are processors: of two layers that share
@@ -434,29 +446,25 @@ fn asked_at_once() -> usize {
     processors().max(4)
 }
 
+/// What makes each of an image's layers the piece of work that it is, lowest first.
+fn keys(manifest: &Manifest) -> impl Iterator<Item = LayerKey> {
+    manifest.layers.iter().zip(&manifest.config.rootfs.diff_ids).map(|(layer, diff_id)| (layer.digest, *diff_id))
+}
+
 /// Puts the image together from what was read.
-fn assemble<T: Send>(
-    (manifest, source): Found,
-    ranges: bool,
-    known: &HashMap<LayerKey, Table>,
-    ask: impl Fn(&[Arc<LayerIndex>]) -> T + Sync,
-) -> (Scanned, T) {
+fn assemble((manifest, source): Found, ranges: bool, tables: Vec<Table>, tree: Tree) -> Scanned {
     let steps = instructions(&manifest.config.history, manifest.layers.len());
-    let (mut layers, mut tables, mut places) = (Vec::new(), Vec::new(), Vec::new());
-    for ((descriptor, diff_id), step) in manifest.layers.iter().zip(&manifest.config.rootfs.diff_ids).zip(steps) {
-        let Some(Table { index, places: its }) = known.get(&(descriptor.digest, *diff_id)) else { continue };
-        layers.push(Layer {
-            digest: index.digest,
-            diff_id: index.diff_id,
-            media_type: descriptor.media_type.clone(),
-            stored_bytes: index.stored_bytes,
-            created_by: step.map(|step| manifest.config.history[step].created_by.clone()),
-        });
-        tables.push(Arc::clone(index));
-        places.push(its.clone());
-    }
-    let (answer, tree) = parallel::both(|| ask(&tables), || Tree::new(tables.clone()));
-    (Scanned { image: Image { manifest, layers }, tree, source, places, ranges }, answer)
+    let described = manifest.layers.iter().zip(&tables).zip(steps);
+    let layers = described.map(|((descriptor, Table { index, .. }), step)| Layer {
+        digest: index.digest,
+        diff_id: index.diff_id,
+        media_type: descriptor.media_type.clone(),
+        stored_bytes: index.stored_bytes,
+        created_by: step.map(|step| manifest.config.history[step].created_by.clone()),
+    });
+    let layers = layers.collect();
+    let places = tables.into_iter().map(|table| table.places).collect();
+    Scanned { image: Image { manifest, layers }, tree, source, places, ranges }
 }
 
 /// The contents of a regular file of a scanned image, links followed as in the container. It is verified before anything

@@ -9,13 +9,12 @@
 //! what a common base could win.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-use super::Subject;
 use crate::index::LayerIndex;
 use crate::model::{ContentId, DiffId, EntryKind};
-use crate::tree::Tree;
 
 /// What images have in common. Sizes in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,30 +31,46 @@ pub struct Sharing {
     pub pull_bytes: Vec<u64>,
 }
 
-/// Compares images. Of `[a, b]`, `pull_bytes[1]` is what pulling b costs after a.
-pub fn share(images: &[Subject<'_>]) -> Sharing {
+/// Compares images by their layers. Of `[a, b]`, `pull_bytes[1]` is what pulling b costs after a.
+pub fn share(images: &[impl AsRef<[Arc<LayerIndex>]>]) -> Sharing {
     let mut layers = Held::default();
     let mut blobs = Held::default();
-    let rows = images.iter().flat_map(|image| image.tree.layers()).map(|layer| layer.entries.len()).sum();
-    let mut contents: HashMap<(&ContentId, u64), Copies> = HashMap::with_capacity(rows);
     let mut pull_bytes = Vec::new();
-    for (number, image) in images.iter().enumerate() {
-        pull_bytes.push(blobs.add(image.image.layers.iter().map(|layer| (layer.digest, layer.stored_bytes))));
-        let distinct = distinct_layers(image.tree);
-        layers.add(distinct.iter().map(|layer| (layer.diff_id, layer.file_bytes())));
-        for entry in distinct.iter().flat_map(|layer| &layer.entries) {
-            if let EntryKind::File { size, content, .. } = &entry.kind {
-                contents.entry((content, *size)).or_default().add(number);
-            }
-        }
+    for image in images {
+        let own = || image.as_ref().iter();
+        pull_bytes.push(blobs.add(own().map(|layer| (layer.digest, layer.stored_bytes))));
+        layers.add(own().map(|layer| (layer.diff_id, layer.file_bytes())));
     }
     Sharing {
         layer_file_bytes: layers.saved(),
         layers: layers.things.into_iter().filter(|(_, held)| held.0 > 1).map(|(id, _)| id).collect(),
         stored_bytes: blobs.saved(),
-        content_bytes: contents.iter().map(|((_, size), copies)| size * (copies.all - copies.most)).sum(),
+        content_bytes: content_bytes(images.iter().map(|image| distinct(image.as_ref())).collect()),
         pull_bytes,
     }
+}
+
+/// Data of files of equal content. What is in one image alone is not shared: so of the largest, only what another has is
+/// looked at.
+fn content_bytes(mut images: Vec<Vec<&LayerIndex>>) -> u64 {
+    let rows = |layers: &Vec<&LayerIndex>| layers.iter().map(|layer| layer.entries.len()).sum::<usize>();
+    images.sort_by_key(rows);
+    let Some(largest) = images.pop() else { return 0 };
+    let mut contents: HashMap<(&ContentId, u64), Copies> = HashMap::with_capacity(images.iter().map(rows).sum());
+    for (number, image) in images.iter().enumerate() {
+        files(image).for_each(|file| contents.entry(file).or_default().add(number));
+    }
+    for file in files(&largest) {
+        contents.entry(file).and_modify(|copies| copies.add(images.len()));
+    }
+    contents.iter().map(|((_, size), copies)| size * (copies.all - copies.most)).sum()
+}
+
+fn files<'l>(layers: &[&'l LayerIndex]) -> impl Iterator<Item = (&'l ContentId, u64)> {
+    layers.iter().flat_map(|layer| &layer.entries).filter_map(|entry| match &entry.kind {
+        EntryKind::File { size, content, .. } => Some((content, *size)),
+        _ => None,
+    })
 }
 
 /// How often a content is in all images together, and in the one that has it most often.
@@ -110,9 +125,9 @@ impl<T: Copy + Eq + Hash> Held<T> {
     }
 }
 
-fn distinct_layers(tree: &Tree) -> Vec<&LayerIndex> {
+fn distinct(layers: &[Arc<LayerIndex>]) -> Vec<&LayerIndex> {
     let mut seen = HashSet::new();
-    tree.layers().iter().map(|layer| &**layer).filter(|layer| seen.insert(layer.diff_id)).collect()
+    layers.iter().map(|layer| &**layer).filter(|layer| seen.insert(layer.diff_id)).collect()
 }
 
 #[cfg(test)]
@@ -126,7 +141,7 @@ mod tests {
     fn layers_blobs_and_contents() {
         let a = Fixture::new(&[BASE, "file a 40 x\nfile b 40 x\nfile c 40 x", "gone a"]);
         let b = Fixture::new(&[BASE, "file other/a 40 x\nfile other/b 40 x\nfile own 8 own"]);
-        let found = share(&[a.subject(), b.subject()]);
+        let found = share(&[a.tree.layers(), b.tree.layers()]);
         assert_eq!(found.layers, [a.image.layers[0].diff_id]);
         assert_eq!((found.layer_file_bytes, found.stored_bytes, found.content_bytes), (100, 50, 180));
         assert_eq!(found.pull_bytes, [50 + 60, 44]);
@@ -136,14 +151,14 @@ mod tests {
     fn a_layer_listed_twice_is_held_once() {
         let a = Fixture::new(&["file x 2 x"]);
         let b = Fixture::new(&[BASE, BASE]);
-        let found = share(&[a.subject(), b.subject()]);
+        let found = share(&[a.tree.layers(), b.tree.layers()]);
         assert_eq!((found.pull_bytes[1], found.content_bytes, found.layers.len()), (50, 0, 0));
     }
 
     #[test]
     fn of_three_images_each_further_holder_saves() {
         let image = Fixture::new(&[BASE]);
-        let found = share(&[image.subject(); 3]);
+        let found = share(&[image.tree.layers(); 3]);
         assert_eq!((found.layer_file_bytes, found.stored_bytes, found.content_bytes), (200, 100, 200));
         assert_eq!(found.pull_bytes, [50, 0, 0]);
     }

@@ -16,7 +16,8 @@ pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Ver
     let refs = settings::locate(&[&args.image], &args.images)?;
     let catalog = Catalog::shipped()?;
     let document = settings::with_scanner_of(Needs::Packages, &args.images, global, false, |scanner| {
-        let (scanned, dive) = scanner.scan_and(&refs, analyze::dive)?.pop().context("no image")?;
+        let (scanned, dive) = scanner.scan_and(&refs, |layers| layers.first().map(|layers| analyze::dive(layers)))?;
+        let (scanned, dive) = scanned.into_iter().next().zip(dive).context("no image")?;
         let base = Finder { scanner, catalog: &catalog, ask: false }.base_of(&scanned, None)?;
         let map = report.has_pictures().then(|| area(&scanned.tree));
         let document = InspectDocument { map, ..document::inspect(scanned.subject(), &base, dive, report.top()) };

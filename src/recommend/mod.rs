@@ -14,13 +14,11 @@ mod together;
 mod trial;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use crate::analyze::compat::Verdict;
 use crate::analyze::startup::{LayerCost, Prediction, Setting, predict};
 use crate::analyze::{Base, EvidenceKind, Subject, packages};
 use crate::dockerfile::DockerfileError;
-use crate::index::LayerIndex;
 use crate::model::{DiffId, Digest, ImageRef, Manifest};
 use crate::scan::{self, OnEvent, ScanError, Scanned};
 use crate::source::SourceError;
@@ -101,8 +99,8 @@ impl Scanner<'_> {
     pub fn scan_and<T: Send>(
         &self,
         refs: &[ImageRef],
-        ask: impl Fn(&[Arc<LayerIndex>]) -> T + Sync,
-    ) -> Result<Vec<(Scanned, T)>, ScanError> {
+        ask: impl FnOnce(&[scan::Layers]) -> T + Send,
+    ) -> Result<(Vec<Scanned>, T), ScanError> {
         scan::scan_and(refs, self.options, self.on_event, ask)
     }
 

@@ -241,10 +241,10 @@ pub fn together<'a>(finder: Finder<'_>, wanted: &'a [Wanted], terms: &Terms<'_>,
         let load = together::load(&choices, &moves);
         Shared { pull: predict(&load.layers, terms.have, terms.setting), load, moves }
     };
-    let subjects: Vec<_> = images.iter().map(|image| image.found.image.subject()).collect();
+    let layers: Vec<_> = images.iter().map(|image| image.found.image.tree.layers()).collect();
     Together {
         now: shared(vec![None; images.len()]),
-        content_bytes: share(&subjects).content_bytes,
+        content_bytes: share(&layers).content_bytes,
         each_best: shared(best),
         one_base: together::one_base(&choices, in_common).map(|(base, moves)| OneBase { base, shared: shared(moves) }),
         images,

@@ -236,10 +236,11 @@ pub struct ConfigDocument {
     pub b: Option<String>,
 }
 
-/// Compares two images.
+/// Compares two images, of which is known what they share.
 pub fn diff(
     a: Subject<'_>,
     b: Subject<'_>,
+    sharing: &Sharing,
     filter: &Filter<'_>,
     setting: &Setting,
     top: Top,
@@ -250,9 +251,9 @@ pub fn diff(
     // What needs no file's difference is made beside.
     let beside = || {
         let packages = package_rows(a, b, programs_unread.is_none());
-        (analyze::share(&[a, b]), diff_layers(a, b), [side(a), side(b)], packages, start(a, b, setting))
+        (diff_layers(a, b), [side(a), side(b)], packages, start(a, b, setting))
     };
-    let ((sharing, layers, [in_a, in_b], packages, start), files) =
+    let ((layers, [in_a, in_b], packages, start), files) =
         parallel::both(beside, || diff_files(a.tree, b.tree, filter));
     let (folders, lists) = parallel::both(|| roll_up(&files, directories), || lists(&files, a.tree, b.tree, top));
     let config = config_changes(&a.image.manifest.config, &b.image.manifest.config);
@@ -262,7 +263,7 @@ pub fn diff(
         b: in_b,
         layers,
         directories: folders.into_iter().map(DirectoryDocument::from).collect(),
-        totals: totals(&sharing, &files),
+        totals: totals(sharing, &files),
         files: lists,
         packages,
         programs_unread,

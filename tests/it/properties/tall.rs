@@ -38,15 +38,15 @@ fn image(layers: &[LayerIndex]) -> Image {
 
 fn analyse(a: &[LayerIndex], b: &[LayerIndex]) {
     let start = processor_time();
-    let (image_a, image_b) = (image(a), image(b));
     let (tree_a, tree_b): (Tree, Tree) = (tree(a), tree(b));
-    let subject = Subject { image: &image_a, tree: &tree_a };
+    let image = image(a);
+    let subject = Subject { image: &image, tree: &tree_a };
     let all = totals(subject);
     assert_eq!(all.file_bytes, all.visible_bytes + waste(&tree_a).bytes);
     duplicates(&tree_a);
     dive(tree_a.layers());
     findings(subject, &waste(&tree_a));
-    share(&[subject, Subject { image: &image_b, tree: &tree_b }]);
+    share(&[tree_a.layers(), tree_b.layers()]);
     let diff = diff_files(&tree_a, &tree_b, &Filter { wanted: &|_| true, times: false });
     roll_up(&diff, usize::MAX);
     let took = processor_time() - start;
