@@ -86,14 +86,25 @@ impl FromStr for Digest {
     }
 }
 
+/// Its form for machines alone: bytes, not digits.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Digest")]
+enum Packed {
+    Sha256(#[serde(with = "serde_bytes")] [u8; 32]),
+    Sha512(#[serde(with = "serde_bytes")] [u8; 64]),
+}
+
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { Packed::serialize(self, serializer) }
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Packed::deserialize(deserializer);
+        }
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -21,7 +21,7 @@ use crate::model::{Digest, Entry, Manifest, Platform};
 use parts::{Parts, UNFINISHED};
 
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
-const VERSION: &str = "v12";
+const VERSION: &str = "v13";
 
 /// The folders of a version.
 const LAYERS: &str = "layers";
