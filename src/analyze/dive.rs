@@ -5,9 +5,12 @@
 //! figures differ from ours on purpose: the copy that survives counts as wasted too, directories removed by an opaque
 //! marker don't count, and neither do the later paths of a layer that hides what isn't there: dive stops at that.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry::{Occupied, Vacant};
 
 use crate::index::LayerIndex;
 use crate::model::{Entry, EntryKind, components, split_last};
@@ -82,8 +85,9 @@ impl PathSizes {
 struct Headers<'l> {
     /// One for each path that any layer names. The root is the first, a child comes after its parent.
     nodes: Vec<Node<'l>>,
-    /// Where they are, but the root: by folder and name.
-    at: HashMap<(usize, &'l [u8]), usize>,
+    /// Where they are, but the root: by folder and name, which the nodes themselves have.
+    at: HashTable<u32>,
+    hasher: RandomState,
     /// The folder that was looked for last: those of one folder mostly follow each other.
     last: (&'l [u8], usize),
     /// Layers that were read.
@@ -97,6 +101,7 @@ struct Headers<'l> {
 #[derive(Default)]
 struct Node<'l> {
     path: &'l [u8],
+    folder: u32,
     /// What is in it: one, and of each its next; 0 where there is none.
     child: u32,
     next: u32,
@@ -109,6 +114,12 @@ struct Node<'l> {
     stacked: Option<Header>,
     /// Where it was a leaf.
     sizes: PathSizes,
+}
+
+impl<'l> Node<'l> {
+    fn key(&self) -> (u32, &'l [u8]) {
+        (self.folder, split_last(self.path).1)
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -125,8 +136,9 @@ impl<'l> Headers<'l> {
     fn new(most: usize) -> Self {
         let mut nodes = Vec::with_capacity(most + 1);
         nodes.push(Node::default());
-        let at = HashMap::with_capacity(most);
-        Self { nodes, at, last: (b"", 0), layers: 0, own: Vec::new(), hidden: Vec::new() }
+        let at = HashTable::with_capacity(most);
+        let hasher = RandomState::default();
+        Self { nodes, at, hasher, last: (b"", 0), layers: 0, own: Vec::new(), hidden: Vec::new() }
     }
 
     fn read(&mut self, layer: &'l LayerIndex) {
@@ -184,13 +196,19 @@ impl<'l> Headers<'l> {
 
     fn child(&mut self, folder: usize, path: &'l [u8]) -> usize {
         self.nodes[folder].filled = self.layers;
-        let new = self.nodes.len();
-        let at = *self.at.entry((folder, split_last(path).1)).or_insert(new);
-        if at == new {
-            let next = std::mem::replace(&mut self.nodes[folder].child, new as u32);
-            self.nodes.push(Node { path, next, ..Node::default() });
+        let key = (folder as u32, split_last(path).1);
+        let its_key = |at: &u32| self.nodes[*at as usize].key();
+        let hash = self.hasher.hash_one(key);
+        match self.at.entry(hash, |at| its_key(at) == key, |at| self.hasher.hash_one(its_key(at))) {
+            Occupied(known) => *known.get() as usize,
+            Vacant(place) => {
+                let new = self.nodes.len();
+                place.insert(new as u32);
+                let next = std::mem::replace(&mut self.nodes[folder].child, new as u32);
+                self.nodes.push(Node { path, folder: key.0, next, ..Node::default() });
+                new
+            }
         }
-        at
     }
 
     fn children(&self, at: usize) -> impl Iterator<Item = usize> {

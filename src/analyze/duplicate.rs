@@ -1,7 +1,7 @@
 //! Files that the merged tree has more than once: what a union filesystem can't share, since it shares layers.
 
 use crate::model::{ContentId, Digest, Entry, EntryId, EntryKind, LayerPath};
-use crate::tree::{Tree, VisibleFile};
+use crate::tree::Tree;
 
 /// All groups of equal files, and what they cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,18 +53,24 @@ pub struct Copy {
 
 /// Finds visible regular files of equal content and more than zero bytes.
 pub fn duplicates(tree: &Tree) -> Duplicates {
-    let visible = tree.visible_files().filter(|file| file.entry.file_bytes() > 0);
-    // Almost always the first bytes of their hashes tell two apart: those are at hand.
-    let first_bytes =
-        |file: &VisibleFile<'_>| content(file.entry).and_then(|(content, _)| content.bytes().first_chunk().copied());
-    let mut files: Vec<Hashed<'_>> = visible.map(|file| (first_bytes(&file), file)).collect();
-    files.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| content(a.1.entry).cmp(&content(b.1.entry))));
-    let equal = files.chunk_by(|a, b| a.0 == b.0 && content(a.1.entry) == content(b.1.entry));
-    summed(equal.filter(|equal| equal.len() > 1).filter_map(|equal| group(tree, equal)).collect())
+    let visible = tree.files().filter(|(_, entry, outcome)| outcome.is_visible() && entry.file_bytes() > 0);
+    // Almost always the first bytes of their hashes tell two apart: so little is sorted of each.
+    let mut files: Vec<(Option<[u8; 8]>, EntryId)> = visible.map(|(id, entry, _)| (first_bytes(entry), id)).collect();
+    files.sort_unstable();
+    let alike = files.chunk_by(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1);
+    let groups = alike.flat_map(|alike| {
+        let mut alike: Vec<EntryId> = alike.iter().map(|(_, id)| *id).collect();
+        let content = |id: &EntryId| content(tree.entry(*id));
+        alike.sort_by_key(content);
+        let equal = alike.chunk_by(|a, b| content(a) == content(b)).filter(|equal| equal.len() > 1);
+        equal.filter_map(|equal| group(tree, equal)).collect::<Vec<_>>()
+    });
+    summed(groups.collect())
 }
 
-/// A file, and the first bytes of its content's hash.
-type Hashed<'t> = (Option<[u8; 8]>, VisibleFile<'t>);
+fn first_bytes(entry: &Entry) -> Option<[u8; 8]> {
+    content(entry).and_then(|(content, _)| content.bytes().first_chunk().copied())
+}
 
 /// What makes two files equal.
 fn content(entry: &Entry) -> Option<(ContentId, u64)> {
@@ -74,10 +80,10 @@ fn content(entry: &Entry) -> Option<(ContentId, u64)> {
     }
 }
 
-fn group(tree: &Tree, equal: &[Hashed<'_>]) -> Option<DuplicateGroup> {
-    let (content, size) = content(equal[0].1.entry)?;
-    let mut copies: Vec<Copy> =
-        equal.iter().map(|(_, file)| Copy { path: file.path.clone(), entry: file.id }).collect();
+fn group(tree: &Tree, equal: &[EntryId]) -> Option<DuplicateGroup> {
+    let (content, size) = content(tree.entry(*equal.first()?))?;
+    let copy = |id: &EntryId| Copy { path: tree.visible_file(*id).path.clone(), entry: *id };
+    let mut copies: Vec<Copy> = equal.iter().map(copy).collect();
     copies.sort_by(|a, b| a.path.components().cmp(b.path.components()));
     let layer = copies[0].entry.layer;
     let sha256 = copies.iter().find_map(|copy| match &tree.entry(copy.entry).kind {

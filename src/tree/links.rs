@@ -22,12 +22,16 @@ impl Tree {
     /// Every regular file of the merged tree, once, layer by layer in tar order.
     pub fn visible_files(&self) -> impl Iterator<Item = VisibleFile<'_>> {
         let visible = self.files().filter(|(.., outcome)| outcome.is_visible());
-        visible.map(|(id, entry, _)| {
-            let node = self.first_names.get(&id).map(|node| self.node(*node));
-            let named = node.and_then(|node| Some((&self.entry(node.entry()?).path, self.meta(node)?)));
-            let (path, meta) = named.unwrap_or((&entry.path, &entry.meta));
-            VisibleFile { path, id, entry, meta }
-        })
+        visible.map(|(id, ..)| self.visible_file(id))
+    }
+
+    /// How the merged tree has the file of an entry, which is visible.
+    pub fn visible_file(&self, id: EntryId) -> VisibleFile<'_> {
+        let entry = self.entry(id);
+        let node = self.first_names.get(&id).map(|node| self.node(*node));
+        let named = node.and_then(|node| Some((&self.entry(node.entry()?).path, self.meta(node)?)));
+        let (path, meta) = named.unwrap_or((&entry.path, &entry.meta));
+        VisibleFile { path, id, entry, meta }
     }
 
     /// Of the files that have, or had, further names, where that makes a difference: the first that they have.

@@ -9,7 +9,7 @@ use crate::tree::{Fate, Tree};
 struct Place {
     /// What it holds, as a message says it.
     what: &'static str,
-    /// Where it is: from the root with a leading slash, else anywhere.
+    /// Where it is: from the root with a leading slash, else anywhere; then its first name begins with a dot.
     at: &'static str,
     fix: &'static str,
 }
@@ -116,9 +116,9 @@ pub(super) fn placed(tree: &Tree) -> Placed {
     for (id, entry, _) in files.filter(|(.., outcome)| matches!(outcome.fate, Fate::Visible | Fate::ContentReplaced)) {
         let folder = entry.path.parent_bytes();
         if last.0 != folder {
-            let starts: Vec<usize> = starts(folder).collect();
+            let dotted = dotted(folder);
             let kinds = BY_RULE.iter().enumerate().filter_map(|(rule, (_, places))| {
-                let (place, top) = place_of(folder, &starts, places)?;
+                let (place, top) = place_of(folder, &dotted, places)?;
                 Some(((rule, place), top))
             });
             last = (folder, kinds.collect());
@@ -137,17 +137,17 @@ fn found(facts: &Facts<'_>, layer: u32, place: &Place, group: &Group) -> Found {
     Found { message, path, layer: Some(layer), files: group.files, bytes: group.bytes, fix: place.fix.into() }
 }
 
-/// Where the names of a path begin.
-fn starts(path: &[u8]) -> impl Iterator<Item = usize> {
-    std::iter::once(0).chain(memchr::memchr_iter(b'/', path).map(|slash| slash + 1))
+/// Where names that begin with a dot begin in a path.
+fn dotted(path: &[u8]) -> Vec<usize> {
+    memchr::memchr_iter(b'.', path).filter(|&dot| dot == 0 || path[dot - 1] == b'/').collect()
 }
 
-/// The place that a folder is at or below: its number, and its own path. `starts` are those of its names.
-fn place_of(folder: &[u8], starts: &[usize], places: &[Place]) -> Option<(usize, LayerPath)> {
+/// The place that a folder is at or below: its number, and its own path. `dotted` is where its dotted names begin.
+fn place_of(folder: &[u8], dotted: &[usize], places: &[Place]) -> Option<(usize, LayerPath)> {
     places.iter().enumerate().find_map(|(number, place)| {
         let (names, starts) = match place.at.strip_prefix('/') {
-            Some(names) => (names, &starts[..1]),
-            None => (place.at, starts),
+            Some(names) => (names, &[0][..]),
+            None => (place.at, dotted),
         };
         let start = starts.iter().find(|&&start| begins_with(&folder[start..], names))?;
         Some((number, LayerPath::clean(&folder[..start + names.len()])))
@@ -158,8 +158,7 @@ fn place_of(folder: &[u8], starts: &[usize], places: &[Place]) -> Option<(usize,
 pub fn is_place(rule: &str, path: &LayerPath) -> bool {
     let places = BY_RULE.iter().find(|(its, _)| *its == rule);
     let folder = path.parent_bytes();
-    let starts: Vec<usize> = starts(folder).collect();
-    places.is_some_and(|(_, places)| place_of(folder, &starts, places).is_some())
+    places.is_some_and(|(_, places)| place_of(folder, &dotted(folder), places).is_some())
 }
 
 /// Whether the first names of a path are these.
@@ -167,4 +166,15 @@ fn begins_with(path: &[u8], names: &str) -> bool {
     // Most fail at the first byte.
     path.first() == names.as_bytes().first()
         && path.strip_prefix(names.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_anywhere_begins_with_a_dot() {
+        let mut places = BY_RULE.iter().flat_map(|(_, places)| *places);
+        assert!(places.all(|place| place.at.starts_with(['/', '.'])));
+    }
 }

@@ -108,13 +108,19 @@ fn is_secret(path: &LayerPath) -> bool {
 
 fn named_secret(path: &str, name: &str) -> bool {
     let env = name.strip_prefix(".env.").is_some_and(|kind| !HARMLESS_ENVS.contains(&kind));
-    let host_key = path.starts_with("etc/ssh/ssh_host_") && name.ends_with("_key");
-    let tls_key = name.ends_with(".key") && path.starts_with("etc/") && path.contains("/private/");
+    let in_etc = path.starts_with("etc/");
+    let host_key = in_etc && path.starts_with("etc/ssh/ssh_host_") && name.ends_with("_key");
+    let tls_key = in_etc && name.ends_with(".key") && path.contains("/private/");
     env || host_key
         || tls_key
         || NAMES.contains(&name)
-        || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
-        || ENDS.iter().any(|end| path.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('/')))
+        || SUFFIXES.iter().any(|suffix| before(name, suffix).is_some())
+        || ENDS.iter().any(|end| before(path, end).is_some_and(|rest| rest.is_empty() || rest.ends_with('/')))
+}
+
+/// What stands before this end. Most have another last byte already.
+fn before<'t>(text: &'t str, end: &str) -> Option<&'t str> {
+    if text.as_bytes().last() == end.as_bytes().last() { text.strip_suffix(end) } else { None }
 }
 
 fn is_harmless(folder: &str) -> bool {
