@@ -6,7 +6,7 @@ use super::NodeId;
 
 /// Layers mostly have the names of a directory in order: then they are a list, which is several times as fast to make and
 /// to walk as a map. Where they come in disorder, or go, they become a map, which takes any order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Children {
     /// In order; empty where there is a map.
     list: Vec<Listed>,
@@ -34,7 +34,11 @@ const LONGER: usize = 16;
 const LONGEST: usize = u32::MAX as usize;
 
 impl Children {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) const fn new() -> Self {
+        Self { list: Vec::new(), names: Vec::new(), map: None }
+    }
+
+    fn is_empty(&self) -> bool {
         self.list.is_empty() && self.map.as_ref().is_none_or(BTreeMap::is_empty)
     }
 
@@ -119,7 +123,7 @@ impl Children {
     /// From now on they are a map.
     fn map(&mut self) -> &mut Map {
         if self.map.is_none() {
-            self.map = Some(std::mem::take(self).into_map());
+            self.map = Some(std::mem::replace(self, Self::new()).into_map());
         }
         self.map.get_or_insert_default()
     }
@@ -169,7 +173,7 @@ mod tests {
     proptest! {
         #[test]
         fn they_are_what_a_map_is(steps in vec(step(), 0..60)) {
-            let (mut children, mut map) = (Children::default(), Map::new());
+            let (mut children, mut map) = (Children::new(), Map::new());
             for (at, step) in steps.into_iter().enumerate() {
                 let id = NodeId(at as u32);
                 match step {
@@ -184,7 +188,7 @@ mod tests {
                         map.retain(|_, id| id.0 as u16 >= part);
                     }
                     Step::Extend(numbers) => {
-                        let mut others = Children::default();
+                        let mut others = Children::new();
                         numbers.iter().for_each(|number| _ = others.insert(&name(*number), id));
                         children.extend(others);
                         map.extend(numbers.iter().map(|number| (name(*number), id)));

@@ -109,18 +109,22 @@ pub struct Tree {
 
 const ROOT: NodeId = NodeId(0);
 
+static NO_CHILDREN: Children = Children::new();
+
 impl Tree {
     /// Stacks layers, lowest first.
     pub fn new(layers: Vec<Arc<LayerIndex>>) -> Self {
+        let rows = layers.iter().map(|layer| layer.entries.len()).sum();
         let outcomes = layers.iter().map(|layer| vec![Outcome::VISIBLE; layer.entries.len()]).collect();
         let mut tree = Self {
+            nodes: Vec::with_capacity(rows + layers.len() + 1),
+            inodes: Vec::with_capacity(rows),
             layers,
-            nodes: vec![Node::root(0)],
-            inodes: Vec::new(),
             outcomes,
             first_names: HashMap::new(),
             notes: Vec::new(),
         };
+        tree.add(Node::root(0));
         for layer in 0..tree.layers.len() {
             tree.apply(layer as u32);
         }
@@ -292,6 +296,6 @@ impl Node {
 
     /// The names in it, sorted; none for anything but a directory.
     pub fn children(&self) -> impl DoubleEndedIterator<Item = (&[u8], NodeId)> {
-        self.children.iter().flat_map(|children| children.iter())
+        self.children.as_deref().unwrap_or(&NO_CHILDREN).iter()
     }
 }

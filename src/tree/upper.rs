@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
+use super::children::Children;
 use super::{Fate, Inode, InodeId, Kind, Node, NodeId, Tree, TreeNote};
 use crate::model::{EntryId, EntryKind, LayerPath, Meta, components};
 
@@ -22,7 +23,6 @@ const MAX_CHAIN: usize = 1000;
 /// Reads a layer's rows in order. Its files become inodes of `tree`, where links of later layers find them.
 pub(super) fn build(tree: &mut Tree, layer: u32) -> Upper {
     let index = Arc::clone(&tree.layers[layer as usize]);
-    tree.nodes.reserve(index.entries.len());
     let root = tree.add(Node::root(layer));
     let upper = Upper { root, whiteouts: HashMap::new(), opaque: HashSet::new() };
     let mut builder = Builder { tree, layer, upper, pending: Vec::new(), last: (Vec::new(), root) };
@@ -171,7 +171,7 @@ impl Builder<'_> {
 
     /// Gives where the name led before.
     fn insert(&mut self, parent: NodeId, name: &[u8], id: NodeId) -> Option<NodeId> {
-        self.tree.node_mut(parent).children.get_or_insert_default().insert(name, id)
+        self.tree.node_mut(parent).children.get_or_insert_with(|| Box::new(Children::new())).insert(name, id)
     }
 
     /// The directory at `path`, at or above that of the entry: made with its parents where it isn't there, in place of

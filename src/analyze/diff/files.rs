@@ -10,7 +10,7 @@ use crate::tree::{NodeId, Tree};
 /// What is compared.
 pub struct Filter<'f> {
     /// Whether a name counts. A directory that doesn't still has its contents looked at.
-    pub wanted: &'f dyn Fn(&LayerPath) -> bool,
+    pub wanted: &'f (dyn Fn(&LayerPath) -> bool + Sync),
     /// Whether a different time alone makes a file changed.
     pub times: bool,
 }

@@ -6,9 +6,11 @@ use std::cmp::Ordering;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::model::LayerPath;
+use crate::parallel::{self, processors};
 use crate::tree::{InodeId, NodeId, Tree};
 
 /// A name of either image, and what they have there: one of them at least has something.
+#[derive(Clone, Copy)]
 pub(super) struct Pair {
     pub(super) a: Option<Side>,
     pub(super) b: Option<Side>,
@@ -32,18 +34,55 @@ enum File {
 }
 
 /// Every name of either tree that is wanted, in path order.
-pub(super) fn pairs(a: &Tree, b: &Tree, wanted: &dyn Fn(&LayerPath) -> bool) -> Vec<Pair> {
-    let mut found = Vec::new();
-    let mut stack = vec![(Some(a.root()), Some(b.root()))];
-    while let Some((in_a, in_b)) = stack.pop() {
-        let above = stack.len();
-        push_children(&mut stack, (a, in_a), (b, in_b));
-        stack[above..].reverse();
-        if path((a, in_a), (b, in_b)).is_some_and(|path| wanted(&path)) {
-            found.push(Pair { a: in_a.map(|id| side(a, id)), b: in_b.map(|id| side(b, id)) });
-        }
+pub(super) fn pairs(a: &Tree, b: &Tree, wanted: &Wanted<'_>) -> Vec<Pair> {
+    let mut parts = vec![Part { name: (Some(a.root()), Some(b.root())), whole: true }];
+    for _ in 0..DEPTH {
+        parts = parts.into_iter().flat_map(|part| part.divide(a, b)).collect();
     }
-    found
+    parallel::map(&parts, processors(), |part| part.pairs(a, b, wanted)).concat()
+}
+
+/// Which names count.
+pub(super) type Wanted<'w> = dyn Fn(&LayerPath) -> bool + Sync + 'w;
+
+/// What is below so many names is walked through as one.
+const DEPTH: usize = 2;
+
+/// A name, where it is in either tree.
+type Name = (Option<NodeId>, Option<NodeId>);
+
+/// A part of both trees: a name, with all that is below it or without.
+struct Part {
+    name: Name,
+    whole: bool,
+}
+
+impl Part {
+    /// It as its name and what is directly below, in path order.
+    fn divide(self, a: &Tree, b: &Tree) -> Vec<Self> {
+        let mut below = Vec::new();
+        if self.whole {
+            push_children(&mut below, (a, self.name.0), (b, self.name.1));
+        }
+        let alone = Self { whole: false, ..self };
+        std::iter::once(alone).chain(below.into_iter().map(|name| Self { name, whole: true })).collect()
+    }
+
+    fn pairs(&self, a: &Tree, b: &Tree, wanted: &Wanted<'_>) -> Vec<Pair> {
+        let mut found = Vec::new();
+        let mut stack = vec![self.name];
+        while let Some((in_a, in_b)) = stack.pop() {
+            if self.whole {
+                let above = stack.len();
+                push_children(&mut stack, (a, in_a), (b, in_b));
+                stack[above..].reverse();
+            }
+            if path((a, in_a), (b, in_b)).is_some_and(|path| wanted(&path)) {
+                found.push(Pair { a: in_a.map(|id| side(a, id)), b: in_b.map(|id| side(b, id)) });
+            }
+        }
+        found
+    }
 }
 
 /// A tree, and where in it, if it has the name.
@@ -65,9 +104,14 @@ fn side(tree: &Tree, id: NodeId) -> Side {
 }
 
 /// The names in two directories, merged; both are sorted.
-fn push_children(to: &mut Vec<(Option<NodeId>, Option<NodeId>)>, (a, in_a): At<'_>, (b, in_b): At<'_>) {
-    let mut left = in_a.into_iter().flat_map(|id| a.node(id).children()).peekable();
-    let mut right = in_b.into_iter().flat_map(|id| b.node(id).children()).peekable();
+fn push_children(to: &mut Vec<Name>, (a, in_a): At<'_>, (b, in_b): At<'_>) {
+    let (in_a, in_b) = match (in_a, in_b) {
+        (Some(in_a), Some(in_b)) => (in_a, in_b),
+        (Some(in_a), None) => return to.extend(a.node(in_a).children().map(|(_, id)| (Some(id), None))),
+        (None, Some(in_b)) => return to.extend(b.node(in_b).children().map(|(_, id)| (None, Some(id)))),
+        (None, None) => return,
+    };
+    let (mut left, mut right) = (a.node(in_a).children().peekable(), b.node(in_b).children().peekable());
     loop {
         let order = match (left.peek(), right.peek()) {
             (Some((l, _)), Some((r, _))) => l.cmp(r),
