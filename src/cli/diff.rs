@@ -21,7 +21,7 @@ pub(super) fn run(args: &DiffArgs, global: &GlobalArgs) -> anyhow::Result<Verdic
     let needs = if args.exit_code { Needs::Everything } else { Needs::Packages };
     let refs = settings::locate(&[&args.a, &args.b], &args.images)?;
     let (scanned, sharing) = settings::with_scanner_of(needs, &args.images, global, false, |scanner| {
-        Ok(scanner.scan_and(&refs, |layers| analyze::share(layers))?)
+        Ok(scanner.scan_and(&refs, analyze::share)?)
     })?;
     let [a, b] = scanned.as_slice() else { bail!("two images were to be read, not {}", scanned.len()) };
     let filter = diff::Filter { wanted: &|path| filter.wants(path), times: args.times };

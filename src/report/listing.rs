@@ -50,7 +50,7 @@ fn line(entry: &EntryDocument) -> String {
 /// `drwxr-xr-t`.
 fn mode(entry: &EntryDocument) -> String {
     let bits = u16::from_str_radix(&entry.stat.mode, 8).unwrap_or(0);
-    let kind = match entry.stat.kind.as_str() {
+    let kind = match entry.stat.kind {
         "dir" => 'd',
         "symlink" => 'l',
         "char" => 'c',

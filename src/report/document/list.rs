@@ -42,7 +42,7 @@ pub struct EntryDocument {
 pub struct StatDocument {
     /// `file`, `dir`, `symlink`, `char`, `block` or `fifo`. Each name of a hard-linked file is a `file`.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: &'static str,
     /// Bytes that a reader sees: of a file its apparent size, of a symbolic link its target's length, else 0.
     pub size: u64,
     /// Permission, set-id and sticky bits, four octal digits.
@@ -62,9 +62,9 @@ pub struct StatDocument {
 impl From<&Stat<'_>> for StatDocument {
     fn from(stat: &Stat<'_>) -> Self {
         Self {
-            kind: stat.kind.name().into(),
+            kind: stat.kind.name(),
             size: stat.size,
-            mode: format!("{:04o}", stat.meta.mode),
+            mode: octal(stat.meta.mode),
             uid: stat.meta.uid,
             gid: stat.meta.gid,
             mtime: stat.meta.mtime,
@@ -72,6 +72,11 @@ impl From<&Stat<'_>> for StatDocument {
             layer: stat.layer.into(),
         }
     }
+}
+
+/// Its lowest twelve bits.
+fn octal(mode: u16) -> String {
+    [9, 6, 3, 0].map(|shift| char::from(b'0' + (mode >> shift & 7) as u8)).iter().collect()
 }
 
 /// Describes one name.

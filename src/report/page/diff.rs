@@ -179,7 +179,7 @@ fn files(document: &DiffDocument) -> Option<Section> {
 }
 
 fn name(path: &str, stat: &StatDocument) -> Text {
-    match (stat.kind.as_str(), &stat.link) {
+    match (stat.kind, &stat.link) {
         ("dir", _) => Text::of(format!("{path}/")),
         (_, Some(target)) => Text::of(format!("{path} -> {target}")),
         _ => Text::of(path),
