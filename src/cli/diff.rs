@@ -32,6 +32,7 @@ pub(super) fn run(args: &DiffArgs, global: &GlobalArgs) -> anyhow::Result<Verdic
     emit_report(&document, &args.report, global)?;
     let verdict = if args.exit_code && !document.is_empty() { Verdict::GateFailed } else { Verdict::Done };
     // Nothing else comes: to free their many pieces one by one would take as long as to read them.
-    std::mem::forget((scanned, document));
+    std::mem::forget(document);
+    std::mem::forget(scanned);
     Ok(verdict)
 }

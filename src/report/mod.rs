@@ -125,7 +125,7 @@ impl Report for CheckDocument {
     }
 }
 
-impl Report for DiffDocument {
+impl Report for DiffDocument<'_> {
     fn page(&self) -> Page {
         page::diff(self)
     }

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::toc::{UnreadDocument, programs_unread, tar_bytes_estimated};
 use super::{
-    ImageDocument, LayerDocument, PathDocument, PredictedDocument, SettingDocument, StatDocument, Top, TotalsDocument,
-    layers, path_bytes,
+    ImageDocument, LayerDocument, PathDocument, PredictedDocument, Rows, SettingDocument, StatDocument, Top,
+    TotalsDocument, layers, path_bytes,
 };
 use crate::analyze::diff::{
     Changed, ConfigChange, FileDiff, Filter, Folder, Moved, PackageChange, Present, Tally, config_changes, diff_files,
@@ -21,8 +21,8 @@ use crate::parallel;
 use crate::tree::{NodeId, Tree};
 
 /// `layerscope.diff/1`.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct DiffDocument {
+#[derive(Serialize, JsonSchema)]
+pub struct DiffDocument<'d> {
     /// `layerscope.diff/1`.
     pub schema: String,
     /// The first image.
@@ -32,7 +32,7 @@ pub struct DiffDocument {
     /// Their layers.
     pub layers: DiffLayers,
     /// Names that differ, of those that were asked for: in path order; largest first where only some are listed.
-    pub files: DiffFiles,
+    pub files: DiffFiles<'d>,
     /// Where they differ, added up by directory in a few rows.
     pub directories: Vec<DirectoryDocument>,
     /// Sums of it all.
@@ -95,16 +95,20 @@ pub struct DiffLayers {
 }
 
 /// Names that differ.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct DiffFiles {
+#[derive(Serialize, JsonSchema)]
+pub struct DiffFiles<'d> {
     /// Names that only the second image has.
-    pub added: Vec<PresentDocument>,
+    #[schemars(with = "Vec<PresentDocument>")]
+    pub added: Rows<'d, PresentDocument>,
     /// Names that only the first image has.
-    pub removed: Vec<PresentDocument>,
+    #[schemars(with = "Vec<PresentDocument>")]
+    pub removed: Rows<'d, PresentDocument>,
     /// Names that both have, differently.
-    pub changed: Vec<ChangedDocument>,
+    #[schemars(with = "Vec<ChangedDocument>")]
+    pub changed: Rows<'d, ChangedDocument>,
     /// Regular files that changed their place and kept their content; in none of the lists above.
-    pub moved: Vec<MovedDocument>,
+    #[schemars(with = "Vec<MovedDocument>")]
+    pub moved: Rows<'d, MovedDocument>,
 }
 
 /// A name that only one of the images has.
@@ -237,15 +241,15 @@ pub struct ConfigDocument {
 }
 
 /// Compares two images, of which is known what they share.
-pub fn diff(
-    a: Subject<'_>,
-    b: Subject<'_>,
+pub fn diff<'d>(
+    a: Subject<'d>,
+    b: Subject<'d>,
     sharing: &Sharing,
     filter: &Filter<'_>,
     setting: &Setting,
     top: Top,
     directories: usize,
-) -> DiffDocument {
+) -> DiffDocument<'d> {
     let trees = [a.tree, b.tree];
     let programs_unread = programs_unread(&trees);
     // What needs no file's difference is made beside.
@@ -255,7 +259,7 @@ pub fn diff(
     };
     let ((layers, [in_a, in_b], packages, start), files) =
         parallel::both(beside, || diff_files(a.tree, b.tree, filter));
-    let (folders, lists) = parallel::both(|| roll_up(&files, directories), || lists(&files, a.tree, b.tree, top));
+    let (folders, order) = parallel::both(|| roll_up(&files, directories), || Order::of(&files, top));
     let config = config_changes(&a.image.manifest.config, &b.image.manifest.config);
     DiffDocument {
         schema: "layerscope.diff/1".into(),
@@ -264,7 +268,7 @@ pub fn diff(
         layers,
         directories: folders.into_iter().map(DirectoryDocument::from).collect(),
         totals: totals(sharing, &files),
-        files: lists,
+        files: lists(files, order, a.tree, b.tree),
         packages,
         programs_unread,
         tar_bytes_estimated: tar_bytes_estimated(&trees),
@@ -275,7 +279,7 @@ pub fn diff(
     }
 }
 
-impl DiffDocument {
+impl DiffDocument<'_> {
     /// Whether nothing differs in files (of those that were asked for), packages or configuration.
     pub fn is_empty(&self) -> bool {
         self.totals.names() == 0 && self.packages.is_empty() && self.config.is_empty()
@@ -335,23 +339,45 @@ fn totals(sharing: &Sharing, files: &FileDiff<'_>) -> DiffTotals {
     }
 }
 
-/// The lists, cut to their largest rows where that is asked for.
-fn lists(files: &FileDiff<'_>, a: &Tree, b: &Tree, top: Top) -> DiffFiles {
-    DiffFiles {
-        added: largest(&files.added, top, |file| file.bytes, |file| present(b, file)),
-        removed: largest(&files.removed, top, |file| file.bytes, |file| present(a, file)),
-        changed: largest(&files.changed, top, |file| file.a_bytes.max(file.b_bytes), |file| changed(a, b, file)),
-        moved: largest(&files.moved, top, |file| file.size, moved),
+/// Which rows the lists have, by number: their largest where they are cut, else all.
+struct Order {
+    added: Vec<usize>,
+    removed: Vec<usize>,
+    changed: Vec<usize>,
+    moved: Vec<usize>,
+}
+
+impl Order {
+    fn of(files: &FileDiff<'_>, top: Top) -> Self {
+        Self {
+            added: largest(&files.added, top, |file| file.bytes),
+            removed: largest(&files.removed, top, |file| file.bytes),
+            changed: largest(&files.changed, top, |file| file.a_bytes.max(file.b_bytes)),
+            moved: largest(&files.moved, top, |file| file.size),
+        }
     }
 }
 
-fn largest<T, R>(files: &[T], top: Top, bytes: impl Fn(&T) -> u64, row: impl Fn(&T) -> R) -> Vec<R> {
-    let mut files: Vec<&T> = files.iter().collect();
+fn largest<T>(files: &[T], top: Top, bytes: impl Fn(&T) -> u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..files.len()).collect();
     if top.0.is_some() {
         // Stable: equal ones stay in path order.
-        files.sort_by_key(|file| Reverse(bytes(file)));
+        order.sort_by_key(|at| Reverse(bytes(&files[*at])));
     }
-    top.of(files.into_iter().map(row))
+    top.of(order.into_iter())
+}
+
+fn lists<'d>(files: FileDiff<'d>, order: Order, a: &'d Tree, b: &'d Tree) -> DiffFiles<'d> {
+    DiffFiles {
+        added: rows(files.added, order.added, |file| present(b, file)),
+        removed: rows(files.removed, order.removed, |file| present(a, file)),
+        changed: rows(files.changed, order.changed, |file| changed(a, b, file)),
+        moved: rows(files.moved, order.moved, moved),
+    }
+}
+
+fn rows<'d, T: 'd, R>(files: Vec<T>, order: Vec<usize>, row: impl Fn(&T) -> R + 'd) -> Rows<'d, R> {
+    Rows::new(order.len(), move |at| row(&files[order[at]]))
 }
 
 fn present(tree: &Tree, file: &Present<'_>) -> PresentDocument {

@@ -10,6 +10,7 @@ mod inspect;
 mod list;
 mod recommend;
 mod rewrite;
+mod rows;
 mod start;
 mod toc;
 
@@ -46,6 +47,7 @@ pub use rewrite::{
     ConflictDocument, PlaceDocument, ProofDocument, RefusedDocument, RewriteDocument, RewriteIndexDocument, Rewritten,
     SizesDocument, StepDocument, rewrite, rewrite_index,
 };
+pub use rows::Rows;
 pub use start::{
     MeasuredDocument, PhasesDocument, PredictedDocument, ProfileDocument, RunDocument, SettingDocument, StartDocument,
     StartImageDocument, StartSavedDocument, Started, TermDocument, start,

@@ -8,7 +8,7 @@ use crate::report::document::{ChangedDocument, DiffDocument, DiffStart, LayerDoc
 use crate::report::human;
 
 /// Lays out the document.
-pub(in crate::report) fn diff(document: &DiffDocument) -> Page {
+pub(in crate::report) fn diff(document: &DiffDocument<'_>) -> Page {
     let mut sections = vec![summary(document), shared(document)];
     let layers = &document.layers;
     for (title, list) in
@@ -27,7 +27,7 @@ fn no_differences() -> Section {
     Section { title, level: 2, lines: Vec::new(), table: Table::default() }
 }
 
-fn summary(document: &DiffDocument) -> Section {
+fn summary(document: &DiffDocument<'_>) -> Section {
     let (a, b) = (&document.a.totals, &document.b.totals);
     let sizes = [
         ("stored", a.stored_bytes, b.stored_bytes),
@@ -80,7 +80,7 @@ fn size_row(name: &str, a: u64, b: u64) -> Vec<Text> {
     vec![name.into(), a_text, b_text, Text::from(growth).toned(tone), Text::from(human::change(a, b)).toned(tone)]
 }
 
-fn shared(document: &DiffDocument) -> Section {
+fn shared(document: &DiffDocument<'_>) -> Section {
     let totals = &document.totals;
     let row = |name: &str, number: Text, note: &str| vec![name.into(), number, Text::from(note).toned(Tone::Dim)];
     let layers = human::counted(totals.shared_layers, "layer");
@@ -103,7 +103,7 @@ fn layer_section(title: &str, layers: &[LayerDocument]) -> Option<Section> {
     (!layers.is_empty()).then(|| Section { title, level: 2, lines: Vec::new(), table: layer_table(layers) })
 }
 
-fn directories(document: &DiffDocument) -> Option<Section> {
+fn directories(document: &DiffDocument<'_>) -> Option<Section> {
     let totals = &document.totals;
     let tally = |tally: &TallyDocument, sign: &str| match tally.names {
         0 => Text::from("-").toned(Tone::Dim),
@@ -140,33 +140,33 @@ fn directories(document: &DiffDocument) -> Option<Section> {
 }
 
 /// The largest differences of every kind.
-fn files(document: &DiffDocument) -> Option<Section> {
+fn files(document: &DiffDocument<'_>) -> Option<Section> {
     let files = &document.files;
     let row = |growth: i64, kind: &str, tone: Tone, path: Text, note: Text| {
         vec![human::signed_bytes(growth).into(), Text::from(kind).toned(tone), path, note.toned(Tone::Dim)]
     };
     let size = |bytes: u64| bytes.min(i64::MAX as u64) as i64;
     let mut rows: Vec<(u64, Vec<Text>)> = Vec::new();
-    for file in &files.removed {
+    for file in files.removed.iter() {
         rows.push((
             file.bytes,
             row(-size(file.bytes), "removed", Tone::Good, name(&file.path.path, &file.stat), Text::default()),
         ));
     }
-    for file in &files.added {
+    for file in files.added.iter() {
         rows.push((
             file.bytes,
             row(size(file.bytes), "added", Tone::Bad, name(&file.path.path, &file.stat), Text::default()),
         ));
     }
-    for file in &files.changed {
+    for file in files.changed.iter() {
         let path = name(&file.path.path, &file.b);
         rows.push((
             file.growth_bytes.unsigned_abs(),
-            row(file.growth_bytes, "changed", Tone::Warn, path, changes(file).into()),
+            row(file.growth_bytes, "changed", Tone::Warn, path, changes(&file).into()),
         ));
     }
-    for file in &files.moved {
+    for file in files.moved.iter() {
         let note = format!("from {}", file.from);
         rows.push((0, row(0, "moved", Tone::Plain, Text::of(&file.to), note.into())));
     }
@@ -199,7 +199,7 @@ fn changes(file: &ChangedDocument) -> String {
     file.what.iter().filter(|what| *what != "mtime" || file.what.len() == 1).map(change).collect::<Vec<_>>().join(", ")
 }
 
-fn packages(document: &DiffDocument) -> Option<Section> {
+fn packages(document: &DiffDocument<'_>) -> Option<Section> {
     let packages = &document.packages;
     let rows = document.top.of(packages.iter()).into_iter().map(|package| {
         let (kind, tone) = match (&package.a, &package.b) {
@@ -224,7 +224,7 @@ fn packages(document: &DiffDocument) -> Option<Section> {
 }
 
 /// `20 of 410: 3 added, 400 removed, 7 changed`
-fn package_sums(document: &DiffDocument, listed: usize) -> String {
+fn package_sums(document: &DiffDocument<'_>, listed: usize) -> String {
     let packages = &document.packages;
     let all = shown(listed, packages.len() as u64);
     let added = packages.iter().filter(|package| package.a.is_none()).count() as u64;
@@ -234,7 +234,7 @@ fn package_sums(document: &DiffDocument, listed: usize) -> String {
     format!("{all}: {added} added, {removed} removed, {changed} changed")
 }
 
-fn config(document: &DiffDocument) -> Option<Section> {
+fn config(document: &DiffDocument<'_>) -> Option<Section> {
     let value = |key: &str, value: &Option<String>| match value {
         None => Text::from("-").toned(Tone::Dim),
         Some(value) if key.starts_with("History.") => Text::of(instruction(value)),
