@@ -2,7 +2,6 @@
 
 use super::upper::{self, Upper};
 use super::{Fate, NodeId, ROOT, Tree, TreeNote};
-use crate::model::LayerPath;
 
 impl Tree {
     /// Stacks one more layer.
@@ -18,18 +17,17 @@ struct Merge<'t> {
     upper: Upper,
 }
 
-/// A directory of the layer, the one in the image that it is laid over, and their path.
+/// A directory of the layer, and the one in the image that it is laid over.
 struct Pair {
     upper: NodeId,
     lower: NodeId,
-    path: LayerPath,
 }
 
 impl Merge<'_> {
     /// Merges the directories that both have, on a stack of its own: depth is the image's choice. Whatever only the layer
     /// has is hung into the image's tree as it is.
     fn folders(&mut self) {
-        let mut stack = vec![Pair { upper: self.upper.root, lower: ROOT, path: LayerPath::root() }];
+        let mut stack = vec![Pair { upper: self.upper.root, lower: ROOT }];
         while let Some(pair) = stack.pop() {
             self.describe(&pair);
             self.hide(&pair);
@@ -37,11 +35,11 @@ impl Merge<'_> {
             if self.tree.node(pair.lower).children.is_some() {
                 new.retain(|name, child| match self.tree.node(pair.lower).child(name) {
                     Some(old) if self.tree.node(old).is_dir() && self.tree.node(child).is_dir() => {
-                        stack.push(Pair { upper: child, lower: old, path: pair.path.join(name) });
+                        stack.push(Pair { upper: child, lower: old });
                         false
                     }
                     Some(old) => {
-                        self.replace(old, child, &pair, name);
+                        self.replace(old, child);
                         true
                     }
                     None => true,
@@ -78,7 +76,7 @@ impl Merge<'_> {
     }
 
     /// `old` gives way to `new`; they are not both directories.
-    fn replace(&mut self, old: NodeId, new: NodeId, folder: &Pair, name: &[u8]) {
+    fn replace(&mut self, old: NodeId, new: NodeId) {
         let new = self.tree.node(new);
         let data = |inode| self.tree.entry(self.tree.inode(inode).entry);
         let fate = match (self.tree.node(old).inode(), new.inode()) {
@@ -86,7 +84,7 @@ impl Merge<'_> {
             _ => Fate::TypeReplaced,
         };
         if new.is_dir() && new.entry().is_none() {
-            let path = folder.path.join(name);
+            let path = self.tree.path(new).into_owned();
             self.tree.notes.push(TreeNote::ParentReplaced { path, layer: self.layer });
         }
         self.tree.kill(old, fate, self.layer);

@@ -45,6 +45,7 @@ proptest! {
         let mut expected = naive.names();
         expected.sort_by(|a, b| a.0.split('/').cmp(b.0.split('/')));
         prop_assert_eq!(names, expected);
+        prop_assert!(tree.walk().all(|item| tree.get(&item.path()) == Some(item.id)));
         for (id, _, outcome) in tree.files() {
             match naive.lost(id) {
                 None => prop_assert!(outcome.is_visible(), "{id:?} is {outcome:?}"),
