@@ -3,7 +3,7 @@
 
 mod toc;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -303,6 +303,10 @@ fn find(reference: &ImageRef, options: &Options) -> Result<Found, ScanError> {
 /// What makes two layers the same piece of work.
 type LayerKey = (Digest, DiffId);
 
+fn key(claims: &Claims) -> LayerKey {
+    (claims.digest, claims.diff_id)
+}
+
 struct Job<'a> {
     image: usize,
     layer: usize,
@@ -338,8 +342,7 @@ impl Reading<'_> {
             }
             result
         })?;
-        let keys_read = jobs.iter().map(|job| (job.claims.digest, job.claims.diff_id));
-        let read: HashMap<LayerKey, Table> = keys_read.zip(indexes).collect();
+        let read: HashMap<LayerKey, Table> = jobs.iter().map(|job| key(&job.claims)).zip(indexes).collect();
         let tables = |manifest| keys(manifest).filter_map(|key| read.get(&key).cloned()).collect();
         Ok(self.found.iter().map(|(manifest, _)| tables(manifest)).collect())
     }
@@ -353,14 +356,14 @@ impl Reading<'_> {
 
     /// Each layer once, the largest first, so that no processor is left with it at the end.
     fn jobs(&self) -> Vec<Job<'_>> {
-        let mut seen = HashMap::new();
+        let mut seen = HashSet::new();
         let mut jobs = Vec::new();
         for (image, (manifest, _)) in self.found.iter().enumerate() {
             for (layer, (descriptor, diff_id)) in
                 manifest.layers.iter().zip(&manifest.config.rootfs.diff_ids).enumerate()
             {
                 let claims = Claims { digest: descriptor.digest, size: descriptor.size, diff_id: *diff_id };
-                if seen.insert((claims.digest, claims.diff_id), ()).is_none() {
+                if seen.insert(key(&claims)) {
                     jobs.push(Job { image, layer, descriptor, claims });
                 }
             }
@@ -371,7 +374,7 @@ impl Reading<'_> {
 
     fn layer(&self, pool: &Pool, job: &Job<'_>) -> Result<Table, ScanError> {
         let &Job { image, layer, claims, .. } = job;
-        let key = (claims.digest, claims.diff_id);
+        let key = key(&claims);
         // Held are whole layers, whose contents are told by BLAKE3.
         let held = Some(&self.options.held).filter(|_| self.options.needs == Needs::Everything);
         if let Some(index) = held.and_then(|held| held.get(&key)).filter(|index| index.stored_bytes == claims.size) {

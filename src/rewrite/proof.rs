@@ -68,21 +68,22 @@ struct Comparison<'t> {
 
 impl Comparison<'_> {
     fn compare(&mut self) {
-        let mut stack = vec![(LayerPath::root(), self.wanted.root(), self.found.root())];
-        while let Some((path, wanted, found)) = stack.pop() {
-            let (wanted, found) = (self.wanted.node(wanted), self.found.node(found));
-            self.node(&path, wanted, found);
+        let (in_wanted, in_found) = (self.wanted, self.found);
+        let mut stack = vec![(in_wanted.root(), in_found.root())];
+        while let Some((wanted, found)) = stack.pop() {
+            let (wanted, found) = (in_wanted.node(wanted), in_found.node(found));
+            self.node(&in_wanted.path(wanted), wanted, found);
             if !(wanted.is_dir() && found.is_dir()) {
                 continue;
             }
             for (name, wanted) in wanted.children() {
                 match found.child(name) {
-                    Some(found) => stack.push((path.join(name), wanted, found)),
+                    Some(found) => stack.push((wanted, found)),
                     None => self.missing(wanted),
                 }
             }
-            for (name, _) in found.children().filter(|(name, _)| wanted.child(name).is_none()) {
-                let path = path.join(name);
+            for (_, more) in found.children().filter(|(name, _)| wanted.child(name).is_none()) {
+                let path = in_found.path(in_found.node(more));
                 if !self.is_replaced(&path) {
                     self.proof.differs(&path, "it should not be there");
                 }

@@ -31,7 +31,7 @@ impl Merge<'_> {
         while let Some(pair) = stack.pop() {
             self.describe(&pair);
             self.hide(&pair);
-            let Some(mut new) = self.tree.take_children(pair.upper) else { continue };
+            let Some(mut new) = self.tree.node_mut(pair.upper).children.take() else { continue };
             if self.tree.node(pair.lower).children.is_some() {
                 new.retain(|name, child| match self.tree.node(pair.lower).child(name) {
                     Some(old) if self.tree.node(old).is_dir() && self.tree.node(child).is_dir() => {
@@ -63,7 +63,7 @@ impl Merge<'_> {
     /// Applies a directory's opaque marker and whiteouts to what lies below.
     fn hide(&mut self, pair: &Pair) {
         if self.upper.opaque.contains(&pair.upper) {
-            for (_, child) in self.tree.take_children(pair.lower).iter().flat_map(|children| children.iter()) {
+            for child in self.tree.take_children(pair.lower) {
                 self.tree.kill(child, Fate::Opaque, self.layer);
             }
         }

@@ -225,15 +225,17 @@ impl Tree {
         NodeId(self.nodes.len() as u32 - 1)
     }
 
-    fn take_children(&mut self, id: NodeId) -> Option<Box<Children>> {
-        self.node_mut(id).children.take()
+    /// Nothing is in it any more: gives what was.
+    fn take_children(&mut self, id: NodeId) -> Vec<NodeId> {
+        let children = self.node_mut(id).children.take();
+        children.map_or_else(Vec::new, |children| children.iter().map(|(_, child)| child).collect())
     }
 
     /// Everything at and below `id` loses its name by a layer.
     fn kill(&mut self, id: NodeId, fate: Fate, by_layer: u32) {
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
-            stack.extend(self.take_children(id).iter().flat_map(|children| children.iter()).map(|(_, child)| child));
+            stack.extend(self.take_children(id));
             if let Some(inode) = self.node(id).inode() {
                 self.unname(inode, fate, by_layer);
             }

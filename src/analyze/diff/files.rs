@@ -139,7 +139,7 @@ impl What {
 
 /// Compares two merged trees.
 pub fn diff_files<'t>(in_a: &'t Tree, in_b: &'t Tree, filter: &Filter<'_>) -> FileDiff<'t> {
-    let pairs = pair::pairs(in_a, in_b, filter.wanted);
+    let pairs = pair::pairs(in_a, in_b, filter);
     let links = pair::link_changes(in_a, in_b, &pairs);
     let bytes = pair::bytes(in_a, in_b, &pairs);
     let mut diff = FileDiff::default();

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
+use super::files::Filter;
 use crate::model::LayerPath;
 use crate::parallel::{self, processors};
 use crate::tree::{InodeId, NodeId, Tree};
@@ -34,16 +35,13 @@ enum File {
 }
 
 /// Every name of either tree that is wanted, in path order.
-pub(super) fn pairs(a: &Tree, b: &Tree, wanted: &Wanted<'_>) -> Vec<Pair> {
+pub(super) fn pairs(a: &Tree, b: &Tree, filter: &Filter<'_>) -> Vec<Pair> {
     let mut parts = vec![Part { name: (Some(a.root()), Some(b.root())), whole: true }];
     for _ in 0..DEPTH {
         parts = parts.into_iter().flat_map(|part| part.divide(a, b)).collect();
     }
-    parallel::map(&parts, processors(), |part| part.pairs(a, b, wanted)).concat()
+    parallel::map(&parts, processors(), |part| part.pairs(a, b, filter)).concat()
 }
-
-/// Which names count.
-pub(super) type Wanted<'w> = dyn Fn(&LayerPath) -> bool + Sync + 'w;
 
 /// What is below so many names is walked through as one.
 const DEPTH: usize = 2;
@@ -62,34 +60,28 @@ impl Part {
     fn divide(self, a: &Tree, b: &Tree) -> Vec<Self> {
         let mut below = Vec::new();
         if self.whole {
-            push_children(&mut below, (a, self.name.0), (b, self.name.1));
+            push_children(&mut below, a, b, self.name);
         }
         let alone = Self { whole: false, ..self };
         std::iter::once(alone).chain(below.into_iter().map(|name| Self { name, whole: true })).collect()
     }
 
-    fn pairs(&self, a: &Tree, b: &Tree, wanted: &Wanted<'_>) -> Vec<Pair> {
+    fn pairs(&self, a: &Tree, b: &Tree, filter: &Filter<'_>) -> Vec<Pair> {
         let mut found = Vec::new();
         let mut stack = vec![self.name];
-        while let Some((in_a, in_b)) = stack.pop() {
+        while let Some(name) = stack.pop() {
             if self.whole {
                 let above = stack.len();
-                push_children(&mut stack, (a, in_a), (b, in_b));
+                push_children(&mut stack, a, b, name);
                 stack[above..].reverse();
             }
-            if path((a, in_a), (b, in_b)).is_some_and(|path| wanted(&path)) {
-                found.push(Pair { a: in_a.map(|id| side(a, id)), b: in_b.map(|id| side(b, id)) });
+            let pair = Pair { a: name.0.map(|id| side(a, id)), b: name.1.map(|id| side(b, id)) };
+            if (filter.wanted)(&pair.path(a, b)) {
+                found.push(pair);
             }
         }
         found
     }
-}
-
-/// A tree, and where in it, if it has the name.
-type At<'t> = (&'t Tree, Option<NodeId>);
-
-fn path<'t>((a, in_a): At<'t>, (b, in_b): At<'t>) -> Option<Cow<'t, LayerPath>> {
-    in_a.map(|id| a.path(a.node(id))).or_else(|| in_b.map(|id| b.path(b.node(id))))
 }
 
 fn side(tree: &Tree, id: NodeId) -> Side {
@@ -104,8 +96,8 @@ fn side(tree: &Tree, id: NodeId) -> Side {
 }
 
 /// The names in two directories, merged; both are sorted.
-fn push_children(to: &mut Vec<Name>, (a, in_a): At<'_>, (b, in_b): At<'_>) {
-    let (in_a, in_b) = match (in_a, in_b) {
+fn push_children(to: &mut Vec<Name>, a: &Tree, b: &Tree, directory: Name) {
+    let (in_a, in_b) = match directory {
         (Some(in_a), Some(in_b)) => (in_a, in_b),
         (Some(in_a), None) => return to.extend(a.node(in_a).children().map(|(_, id)| (Some(id), None))),
         (None, Some(in_b)) => return to.extend(b.node(in_b).children().map(|(_, id)| (None, Some(id)))),
@@ -158,7 +150,8 @@ pub(super) fn bytes(a: &Tree, b: &Tree, pairs: &[Pair]) -> Vec<(u64, u64)> {
 impl Pair {
     /// The path, which is the same in both.
     pub(super) fn path<'t>(&self, a: &'t Tree, b: &'t Tree) -> Cow<'t, LayerPath> {
-        path((a, self.a.map(|side| side.node)), (b, self.b.map(|side| side.node))).unwrap_or_default()
+        let path = |tree: &'t Tree, side: Side| tree.path(tree.node(side.node));
+        self.a.map(|side| path(a, side)).or_else(|| self.b.map(|side| path(b, side))).unwrap_or_default()
     }
 
     fn files(&self) -> (Option<Side>, Option<Side>) {

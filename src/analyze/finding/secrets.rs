@@ -108,9 +108,8 @@ fn is_secret(path: &LayerPath) -> bool {
 
 fn named_secret(path: &str, name: &str) -> bool {
     let env = name.strip_prefix(".env.").is_some_and(|kind| !HARMLESS_ENVS.contains(&kind));
-    let in_etc = path.starts_with("etc/");
-    let host_key = in_etc && path.starts_with("etc/ssh/ssh_host_") && name.ends_with("_key");
-    let tls_key = in_etc && name.ends_with(".key") && path.contains("/private/");
+    let host_key = path.starts_with("etc/ssh/ssh_host_") && name.ends_with("_key");
+    let tls_key = path.starts_with("etc/") && name.ends_with(".key") && path.contains("/private/");
     env || host_key
         || tls_key
         || NAMES.contains(&name)
