@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::toc::{Needs, TocIndex};
 use super::{Code, LayerIndex};
 use crate::model::{Digest, Entry, Manifest, Platform};
-use parts::{Parts, UNFINISHED};
+use parts::{Parts, UNFINISHED, plain};
 
 /// Rises whenever what is written changes: [`LayerIndex`] and all it holds, and what the readers of packages find.
 const VERSION: &str = "v13";
@@ -106,8 +106,7 @@ impl Cache {
     /// The table of a layer, if it is there whole; with each file's SHA-256 if that is wanted. What its programs need is
     /// there only for who needs everything.
     pub fn layer(&self, blob: &Digest, sha256: bool, needs: Needs) -> Option<LayerIndex> {
-        let path = self.layer_path(blob);
-        let mut parts = Parts::open(&path)?;
+        let mut parts = Parts::open(&self.layer_path(blob))?;
         let Checked { sha256: has_sha256, mut index }: Checked<LayerIndex> =
             postcard::from_bytes(parts.next()?).ok()?;
         if index.digest != *blob || (sha256 && !has_sha256) {
@@ -118,7 +117,7 @@ impl Cache {
             Needs::Everything => Code::packed(parts.next_packed()?),
             Needs::Rows | Needs::Packages => Code::unread(),
         };
-        touch(&path);
+        parts.touch();
         Some(index)
     }
 
@@ -130,14 +129,13 @@ impl Cache {
 
     /// What the table of contents with this digest tells of a layer, if it is there whole and tells what is needed.
     pub fn toc(&self, blob: &Digest, toc: &Digest, needs: Needs) -> Option<TocIndex> {
-        let path = self.toc_path(blob, toc);
-        let mut parts = Parts::open(&path)?;
+        let mut parts = Parts::open(&self.toc_path(blob, toc))?;
         let mut found: Told<TocIndex> = postcard::from_bytes(parts.next()?).ok()?;
         if (found.index.index.digest, found.toc) != (*blob, *toc) || found.needs < needs {
             return None;
         }
         found.index.index.entries = rows(&mut parts, 0)?;
-        touch(&path);
+        parts.touch();
         Some(found.index)
     }
 
@@ -206,11 +204,12 @@ impl Cache {
     /// Prunes it as usual, once a day. Tells of no failure: it costs room, no more.
     pub fn tidy(&self) {
         let mark = self.dir.join(TIDIED);
-        let tidied = fs::metadata(&mark).and_then(|metadata| metadata.modified());
+        let tidied = fs::symlink_metadata(&mark).and_then(|metadata| metadata.modified());
         if tidied.is_ok_and(|then| then.elapsed().is_ok_and(|since| since < TIDY_EVERY)) {
             return;
         }
-        if File::create(&mark).and_then(|file| file.set_modified(SystemTime::now())).is_ok() {
+        let file = plain(File::options().write(true).create(true)).open(&mark);
+        if file.and_then(|file| file.set_modified(SystemTime::now())).is_ok() {
             self.prune(Keep::USUAL).ok();
         }
     }
@@ -235,8 +234,15 @@ impl Cache {
     /// The folders with files in them, of every version, each before the one that it is in.
     fn folders(&self) -> Result<Vec<PathBuf>, CacheError> {
         let versions = entries(&self.dir)?.into_iter().filter(|entry| is_version(&entry.file_name()));
-        let versions = versions.map(|entry| entry.path()).filter(|path| path.is_dir());
-        Ok(versions.flat_map(|version| [version.join(LAYERS), version.join(MANIFESTS), version]).collect())
+        let folders = versions.map(|entry| entry.path());
+        let folders = folders.flat_map(|version| [version.join(LAYERS), version.join(MANIFESTS), version]);
+        // What a link leads to is not the cache's.
+        let is_own = |path: &PathBuf| {
+            let parent = path.parent().unwrap_or(&self.dir);
+            let is_dir = |path: &Path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+            is_dir(path) && (parent == self.dir || is_dir(parent))
+        };
+        Ok(folders.filter(is_own).collect())
     }
 
     fn layer_path(&self, blob: &Digest) -> PathBuf {
@@ -321,11 +327,4 @@ fn rows(parts: &mut Parts, behind: usize) -> Option<Vec<Entry>> {
         }
     }
     Some(rows)
-}
-
-/// Marks a file as used now; that it can't be marked does not matter.
-fn touch(path: &Path) {
-    if let Ok(file) = File::options().append(true).open(path) {
-        file.set_modified(SystemTime::now()).ok();
-    }
 }

@@ -3,10 +3,13 @@
 //! It begins with the hash of the list of its parts, and the list's length; the list and the parts follow. Whatever is not
 //! as it was written counts as not there.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::SystemTime;
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -39,7 +42,8 @@ pub(super) struct Parts {
 impl Parts {
     /// Reads the list of a file's parts.
     pub(super) fn open(path: &Path) -> Option<Self> {
-        let mut file = File::open(path).ok()?;
+        let mut file = plain(File::options().read(true)).open(path).ok()?;
+        file.metadata().ok().filter(fs::Metadata::is_file)?;
         let (mut hash, mut length) = ([0; blake3::OUT_LEN], [0; size_of::<u32>()]);
         file.read_exact(&mut hash).ok()?;
         file.read_exact(&mut length).ok()?;
@@ -48,6 +52,11 @@ impl Parts {
         let parts: Vec<Part> = if is(&list, &hash) { postcard::from_bytes(&list).ok()? } else { return None };
         let decoder = Decompressor::new().ok()?;
         Some(Self { file, left: parts.into_iter(), decoder, packed: Vec::new(), unpacked: Vec::new() })
+    }
+
+    /// Marks the file as used now; that it can't be marked does not matter.
+    pub(super) fn touch(&self) {
+        self.file.set_modified(SystemTime::now()).ok();
     }
 
     /// How many have not been read.
@@ -59,7 +68,7 @@ impl Parts {
     pub(super) fn next(&mut self) -> Option<&[u8]> {
         let bytes = usize::try_from(self.read()?).ok()?;
         self.unpacked.clear();
-        self.unpacked.reserve(bytes);
+        self.unpacked.try_reserve(bytes).ok()?;
         self.decoder.decompress_to_buffer(&self.packed, &mut self.unpacked).ok()?;
         (self.unpacked.len() == bytes).then_some(&self.unpacked)
     }
@@ -76,6 +85,11 @@ impl Parts {
         read(&mut self.file, packed, &mut self.packed)?;
         is(&self.packed, &hash).then_some(bytes)
     }
+}
+
+/// To open a file, and not what a link leads to, nor to wait for who writes to a pipe: the folder may be others' too.
+pub(super) fn plain(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
 }
 
 /// Reads just so many bytes; no room is made for more than there are.
@@ -118,6 +132,20 @@ pub(super) fn write(path: &Path, parts: impl IntoIterator<Item = io::Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_that_cannot_be_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let frame = Compressor::new(LEVEL).unwrap().compress(b"x").unwrap();
+        for bytes in [1 << 63, u64::MAX, 1 << 45] {
+            let part = Part { bytes, packed: frame.len() as u64, hash: blake3::hash(&frame).into() };
+            let list = postcard::to_stdvec(&vec![part]).unwrap();
+            let length = (list.len() as u32).to_le_bytes();
+            fs::write(&path, [&blake3::hash(&list).as_bytes()[..], &length, &list, &frame].concat()).unwrap();
+            assert!(Parts::open(&path).unwrap().next().is_none(), "{bytes}");
+        }
+    }
 
     #[test]
     fn every_bit_counts_up_to_the_last_part_that_is_read() {

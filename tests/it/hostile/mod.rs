@@ -3,6 +3,7 @@
 
 mod blobs;
 mod bombs;
+mod cache;
 mod contents;
 mod kinds;
 mod manifests;
