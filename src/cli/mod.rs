@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -48,7 +49,9 @@ enum Verdict {
 pub fn main() -> ExitCode {
     let args = Args::parse();
     log_to_stderr(&args.global);
-    match run(&args) {
+    let done = run(&args);
+    interrupt::let_it_end();
+    match done {
         Ok(Verdict::Done) => ExitCode::SUCCESS,
         Ok(Verdict::GateFailed) => ExitCode::from(1),
         Err(error) => {
@@ -96,7 +99,12 @@ fn log_to_stderr(global: &GlobalArgs) {
         (_, _) => LevelFilter::DEBUG,
     };
     let color = settings::use_color(global.color, &std::io::stderr());
-    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color);
+    // Messages quote file names and what registries and images say.
+    let escaped = debug_fn(|to, field, value| match field.name() {
+        "message" => write!(to, "{}", escape(&format!("{value:?}"))),
+        name => write!(to, "{name}={}", escape(&format!("{value:?}"))),
+    });
+    let log = tracing_subscriber::fmt::layer().fmt_fields(escaped).with_writer(std::io::stderr).with_ansi(color);
     let own = Targets::new().with_target("layerscope", level);
     tracing_subscriber::registry().with(log.without_time().with_target(false).with_filter(own)).try_init().ok();
 }

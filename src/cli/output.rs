@@ -13,6 +13,8 @@ use crate::report::{self, Report};
 
 /// The status of a program that SIGINT ended: 128 and the signal's number.
 const INTERRUPTED: i32 = 130;
+/// How often something is removed that others still write into.
+const TRIES: usize = 100;
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 64 << 10;
 
@@ -71,7 +73,13 @@ fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
 /// Ctrl-C, or a request to end, removes the file or folder before it ends the program, with the status that shells expect.
 pub(super) fn remove_when_interrupted(path: PathBuf) {
     on_interrupt(move || {
-        fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path)).ok();
+        // Others may be writing into it still.
+        for _ in 0..TRIES {
+            fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path)).ok();
+            if !path.exists() {
+                break;
+            }
+        }
         std::process::exit(INTERRUPTED);
     });
 }

@@ -53,7 +53,11 @@ impl FromStr for Destination {
 
     fn from_str(text: &str) -> Result<Self, DestinationError> {
         let no_place = || DestinationError::NoPlace { text: text.into() };
-        match text.parse()? {
+        let parsed = text.parse();
+        if parsed.is_err() && text.starts_with(['/', '.', '~']) {
+            return Err(no_place());
+        }
+        match parsed? {
             ImageRef::OciLayout { select: Some(name), .. } | ImageRef::Archive { select: Some(name), .. }
                 if name.starts_with('@') =>
             {

@@ -6,13 +6,16 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::layout::{LayoutWriter, REF_NAME, draft_in, failed, unreadable};
 use super::{Destination, Plan, RewriteError, push};
 use crate::model::{Descriptor, Digest, Manifest};
 use crate::source::Options;
+
+/// Where an index lists its images.
+const MANIFESTS: &str = "manifests";
 
 /// A new image on its way.
 pub struct Output<'d> {
@@ -116,31 +119,40 @@ fn settle(layout: &Path) -> Result<(), RewriteError> {
 fn add(from: &Path, to: &Path, name: Option<&str>) -> Result<(), RewriteError> {
     let held = File::open(to).and_then(|folder| folder.lock().map(|()| folder));
     let _held = held.map_err(failed(to))?;
+    let ((mut all, mut images), (_, new)) = (index_of(to)?, index_of(from)?);
     let blobs = to.join("blobs/sha256");
     fs::create_dir_all(&blobs).map_err(failed(&blobs))?;
     for blob in blobs_in(from)? {
         let target = blobs.join(blob.file_name().unwrap_or_default());
         fs::rename(&blob, &target).map_err(failed(&target))?;
     }
-    let index = |dir: &Path| -> Result<Value, RewriteError> {
-        let path = dir.join("index.json");
-        let text = fs::read(&path).map_err(unreadable(&path))?;
-        serde_json::from_slice(&text).map_err(|error| unreadable(&path)(error.into()))
-    };
-    let (mut all, new) = (index(to)?, index(from)?);
     let path = to.join("index.json");
-    let broken = || unreadable(&path)(io::Error::other("it is no index of a layout"));
-    let images = all.get_mut("manifests").and_then(Value::as_array_mut).ok_or_else(broken)?;
-    let new: &[Value] = new["manifests"].as_array().map_or(&[], Vec::as_slice);
     let named = |image: &Value| image["annotations"][REF_NAME].as_str().map(str::to_owned);
     images.retain(|old| {
         let same_name = name.is_some() && named(old).as_deref() == name;
         !same_name && !new.iter().any(|new| named(old) == named(new) && old["digest"] == new["digest"])
     });
-    images.extend_from_slice(new);
-    let mut draft = draft_in(to)?;
+    images.extend(new);
+    all.insert(MANIFESTS.into(), images.into());
+    let mut draft = draft_in(from)?;
     serde_json::to_writer(&mut draft, &all).map_err(|error| failed(&path)(error.into()))?;
     moved(draft, &path)
+}
+
+/// A layout's index, and what it lists.
+fn index_of(dir: &Path) -> Result<(Map<String, Value>, Vec<Value>), RewriteError> {
+    let path = dir.join("index.json");
+    let wrong = |what: &str| unreadable(&path)(io::Error::other(what));
+    if !path.is_file() {
+        return Err(wrong("it is no regular file"));
+    }
+    let text = fs::read(&path).map_err(unreadable(&path))?;
+    let mut index: Map<String, Value> =
+        serde_json::from_slice(&text).map_err(|error| unreadable(&path)(error.into()))?;
+    match index.remove(MANIFESTS) {
+        Some(Value::Array(images)) => Ok((index, images)),
+        _ => Err(wrong("it is no index of a layout")),
+    }
 }
 
 /// Gives a draft its name, when its bytes are on the disk.
@@ -171,9 +183,10 @@ fn docker_manifest(manifest: &Manifest, name: Option<&str>) -> Value {
     json!([{ "Config": blob(&manifest.config_digest), "RepoTags": tags, "Layers": layers }])
 }
 
-/// Writes a layout as a tar, with nothing in it that changes from one time to the next.
+/// Writes a layout as a tar, with nothing in it that changes from one time to the next. Its draft lies in the layout's
+/// folder, and goes with it.
 fn archive(from: &Path, file: &Path, docker: Option<&Value>) -> Result<(), RewriteError> {
-    let mut draft = draft_in(folder_of(file))?;
+    let mut draft = draft_in(from)?;
     let mut tar = tar::Builder::new(BufWriter::new(draft.as_file_mut()));
     let mut members = vec![from.join("oci-layout"), from.join("index.json")];
     members.extend(blobs_in(from)?);

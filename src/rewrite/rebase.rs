@@ -184,7 +184,7 @@ impl<'a> Work<'_, 'a> {
     fn unlinked(&self, tree: &Tree) -> Vec<(LayerPath, String)> {
         let dangling = tree.notes().iter().filter_map(|note| match note {
             TreeNote::DanglingLink { entry } => Some(tree.entry(*entry).path.clone()),
-            TreeNote::ParentReplaced { .. } => None,
+            TreeNote::EarlyLink { .. } | TreeNote::ParentReplaced { .. } => None,
         });
         let why = "it is a hard link to a file of the old base, which the new one has not";
         let lost = dangling.filter(|path| self.image.tree.get(path).is_some());

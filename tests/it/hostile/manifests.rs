@@ -129,3 +129,18 @@ fn documents_of_other_shapes_are_refused() {
         assert!(said.starts_with("error: ") && said.lines().count() == 1, "{said}");
     }
 }
+
+/// What is warned of goes to terminals and logs, where a line may be a command.
+#[test]
+fn a_platform_forges_no_line_of_a_log() {
+    let mut layout = Layout::default();
+    let image = ImageSpec::of_tars([Tar::new().file("a", "x").finish()]);
+    let (ours, mut other) = (layout.put_image(&image), layout.put_image(&image));
+    other["platform"]["os"] = "windows\r\n::error::forged\r\n\u{202e}".into();
+    let index = layout.put_index(&[ours, other]);
+    layout.tag("1", index);
+    let case = Case::of_layout(&layout);
+    let to = format!("oci:{}", case.sandbox.path("new").display());
+    let run = case.sandbox.layerscope(["optimize", &case.name, "--squash", "all", "-o", &to]).run();
+    assert!(run.stderr.contains(r"windows\r\n::error::forged\r\n\u{202e}"), "{}", run.stderr);
+}

@@ -1,6 +1,7 @@
 //! What happens when it can't be done: a full disk, a crash, two writers at once. Nothing is there that looks finished.
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -49,6 +50,55 @@ fn a_full_disk_and_a_crash_leave_nothing_that_looks_finished() {
         assert_eq!(nothing.code(), 2, "{nothing:?}");
         std::fs::remove_dir_all(sandbox.path("place")).unwrap();
     }
+}
+
+#[test]
+fn who_interrupts_an_archive_finds_nothing_of_it() {
+    let sandbox = Sandbox::new();
+    let app = format!("{}:1", sandbox.oci("image app:1 linux/amd64\nlayer one\n  file /a size=60M seed=1\n"));
+    let place = sandbox.path("place");
+    std::fs::create_dir(&place).unwrap();
+    let drafts = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(".layerscope-")).collect()
+    };
+    // The tar has begun: beside the folder of the blobs, or in it.
+    let begun = || {
+        let beside = drafts(&place);
+        beside.iter().any(|draft| draft.is_file() || drafts(draft).iter().any(|inner| inner.is_file()))
+    };
+    for n in 0..4 {
+        let to = format!("oci-archive:{}", place.join(format!("{n}.tar")).display());
+        let args = ["optimize", &app, "--squash", "all", "--compression", "none", "-o", &to];
+        let mut child = sandbox.layerscope(args).command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !begun() && child.try_wait().unwrap().is_none() {}
+        Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
+        let code = child.wait().unwrap().code();
+        assert!(matches!(code, Some(0 | 130)), "{code:?}");
+        assert_eq!(drafts(&place), [""; 0].map(PathBuf::from));
+    }
+}
+
+#[test]
+fn a_layout_whose_index_is_none_gets_no_blobs() {
+    let sandbox = Sandbox::new();
+    let app = format!("{}:1", sandbox.oci(APP));
+    let layout = sandbox.path("layout");
+    sandbox.ok(["optimize", &app, "--squash", "all", "-o", &format!("oci:{}:a", layout.display())]);
+    let blobs = inside(&layout.join("blobs/sha256"));
+    std::fs::write(layout.join("index.json"), "{\"manifests\":5}").unwrap();
+    let said = sandbox.fails([
+        "optimize",
+        &app,
+        "--squash",
+        "all",
+        "--drop",
+        "/app/one",
+        "-o",
+        &format!("oci:{}:b", layout.display()),
+    ]);
+    assert!(said.contains("it is no index of a layout"), "{said}");
+    assert_eq!(inside(&layout.join("blobs/sha256")), blobs);
 }
 
 #[test]
