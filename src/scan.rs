@@ -1,6 +1,8 @@
 //! From names to analysed images: sources are opened, layers come out of the cache or are read in parallel, trees are
 //! built.
 
+mod error;
+mod room;
 mod toc;
 
 use std::collections::{HashMap, HashSet};
@@ -19,7 +21,11 @@ use crate::model::{
 };
 use crate::parallel::{self, lock, processors};
 use crate::source::{self, ImageIndex, Source, SourceError};
-use crate::tree::{FollowError, Tree};
+use crate::tree::Tree;
+
+use room::Room;
+
+pub use error::ScanError;
 
 /// An image, read to its last byte, or as far as was needed.
 pub struct Scanned {
@@ -184,52 +190,6 @@ pub enum ScanEvent<'a> {
 /// Hears what happens.
 pub type OnEvent<'a> = &'a (dyn Fn(ScanEvent<'_>) + Sync);
 
-/// Why an image could not be scanned.
-#[derive(Debug, thiserror::Error)]
-pub enum ScanError {
-    /// Its source.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// One of its layers.
-    #[error("{reference}: {source}")]
-    Layer {
-        /// The image.
-        reference: String,
-        /// What is wrong.
-        source: IndexError,
-    },
-    /// The network may not be used.
-    #[error("{reference} is not in the cache, and --offline forbids to ask its registry")]
-    Offline {
-        /// The image.
-        reference: String,
-    },
-    /// The network may not be used, and contents are not kept.
-    #[error(
-        "{reference}: the cache keeps what files there are, not what is in them, and --offline forbids to ask its registry"
-    )]
-    OfflineContents {
-        /// The image.
-        reference: String,
-    },
-    /// A path of an image.
-    #[error("{reference}: {source}")]
-    Path {
-        /// The image.
-        reference: String,
-        /// What is wrong.
-        source: FollowError,
-    },
-    /// Not a regular file.
-    #[error("{reference}: {path} is no regular file")]
-    NotAFile {
-        /// The image.
-        reference: String,
-        /// The path.
-        path: String,
-    },
-}
-
 /// Scans images together: a layer that several of them have is read once.
 pub fn scan(refs: &[ImageRef], options: &Options, on_event: OnEvent<'_>) -> Result<Vec<Scanned>, ScanError> {
     scan_and(refs, options, on_event, |_| ()).map(|(scanned, ())| scanned)
@@ -251,7 +211,8 @@ pub fn scan_and<T: Send>(
     }
     let by_sha256 = options.needs != Needs::Everything
         && found.iter().any(|(manifest, _)| manifest.layers.iter().any(|layer| Toc::of(layer).is_some()));
-    let tables = Reading { found: &found, options, by_sha256, on_event, stop: Arc::default() }.layers()?;
+    let tables = Reading { found: &found, options, by_sha256, on_event, stop: Arc::default(), room: Room::default() }
+        .layers()?;
     if let Some(cache) = &options.cache {
         cache.tidy();
     }
@@ -288,7 +249,8 @@ type Found = (Manifest, Option<Arc<dyn Source>>);
 fn find(reference: &ImageRef, options: &Options) -> Result<Found, ScanError> {
     if options.offline && matches!(reference, ImageRef::Registry(_)) {
         let name = reference.to_string();
-        let known = options.cache.as_ref().and_then(|cache| cache.manifest(&name, &options.platform));
+        let Some(cache) = &options.cache else { return Err(ScanError::Nowhere { reference: name }) };
+        let known = cache.manifest(&name, &options.platform);
         return known.map(|manifest| (manifest, None)).ok_or(ScanError::Offline { reference: name });
     }
     let source: Arc<dyn Source> = source::open(reference, &options.source)?.into();
@@ -328,6 +290,7 @@ struct Reading<'a> {
     by_sha256: bool,
     on_event: OnEvent<'a>,
     stop: Arc<AtomicBool>,
+    room: Room,
 }
 
 impl Reading<'_> {
@@ -336,7 +299,7 @@ impl Reading<'_> {
         let jobs = self.jobs();
         let pool = Pool::new(processors());
         let indexes = parallel::try_map(&jobs, self.at_once(), |job| {
-            let result = self.layer(&pool, job);
+            let result = self.layer(&pool, job).and_then(|table| self.has_room(job, table));
             if result.is_err() {
                 self.stop.store(true, Ordering::Relaxed);
             }
@@ -345,6 +308,12 @@ impl Reading<'_> {
         let read: HashMap<LayerKey, Table> = jobs.iter().map(|job| key(&job.claims)).zip(indexes).collect();
         let tables = |manifest| keys(manifest).filter_map(|key| read.get(&key).cloned()).collect();
         Ok(self.found.iter().map(|(manifest, _)| tables(manifest)).collect())
+    }
+
+    fn has_room(&self, job: &Job<'_>, table: Table) -> Result<Table, ScanError> {
+        let reference = || self.found[job.image].0.reference.clone();
+        let full = || ScanError::Room { reference: reference(), digest: job.claims.digest };
+        self.room.take(&table.index).then_some(table).ok_or_else(full)
     }
 
     /// How many layers are read at once. From this machine no more than there are processors: of two layers that share

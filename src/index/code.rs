@@ -45,6 +45,13 @@ impl Code {
         Some(parts.imports[at].1.as_deref())
     }
 
+    /// Bytes that it takes: packed ones while nobody has asked for it.
+    pub(super) fn size(&self) -> usize {
+        let Some(Some(Parts { loadables, imports })) = self.parts.get() else { return self.packed.len() };
+        let imports = imports.iter().flat_map(|(_, imports)| imports.iter().flatten());
+        loadables.iter().map(|(_, loadable)| loadable.size()).sum::<usize>() + imports.map(Import::size).sum::<usize>()
+    }
+
     /// What [`Code::encode`] gave, compressed by zstd; it is unpacked when it is asked for.
     pub(super) fn packed(packed: Vec<u8>) -> Self {
         Self { packed, parts: OnceLock::new() }

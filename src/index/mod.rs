@@ -107,6 +107,13 @@ mod captured {
 }
 
 impl LayerIndex {
+    /// Bytes that it keeps of files' contents: packages, scripts, settings, what programs need.
+    pub fn kept_bytes(&self) -> u64 {
+        let captured: usize = self.captured.iter().map(|(_, bytes)| bytes.len()).sum();
+        let packages = self.packages.iter().flat_map(|(_, packages)| packages).map(Package::size).sum::<usize>();
+        (captured + packages + self.code.size()) as u64
+    }
+
     /// Uncompressed data of its regular files.
     pub fn file_bytes(&self) -> u64 {
         self.entries.iter().map(Entry::file_bytes).sum()

@@ -210,8 +210,7 @@ impl Rows {
 
     /// Names are as long as a file says, and there may be a million files: together they have a bound.
     fn keep_packages(&mut self, row: u32, packages: Vec<Package>) {
-        let size = |package: &Package| size_of::<Package>() + package.name.len() + package.version.len();
-        let bytes: usize = packages.iter().map(size).sum();
+        let bytes: usize = packages.iter().map(Package::size).sum();
         if self.captured_bytes + bytes as u64 > MAX_CAPTURED {
             self.note_unreadable(row, "the packages before it have filled the room that there is".into());
         } else if !packages.is_empty() {
@@ -232,7 +231,7 @@ impl Rows {
     }
 
     fn keep_imports(&mut self, row: u32, imports: Vec<Import>) {
-        let bytes: usize = imports.iter().map(|import| size_of::<Import>() + import.name.len()).sum();
+        let bytes: usize = imports.iter().map(Import::size).sum();
         let room = self.captured_bytes + bytes as u64 <= MAX_CAPTURED;
         self.captured_bytes += if room { bytes as u64 } else { 0 };
         if !room || !imports.is_empty() {

@@ -25,6 +25,13 @@ pub struct Import {
     pub always: bool,
 }
 
+impl Import {
+    /// Bytes that it takes.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.name.len()
+    }
+}
+
 /// Reads source that comes in pieces.
 pub struct ImportScanner {
     /// Whether it is known to be Python; else the first line tells.

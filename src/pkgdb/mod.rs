@@ -35,6 +35,13 @@ pub struct Package {
     pub version: String,
 }
 
+impl Package {
+    /// Bytes that it takes.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.version.len()
+    }
+}
+
 /// Whose package it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Ecosystem {

@@ -3,7 +3,7 @@
 
 use super::Case;
 use super::bombs::holds;
-use crate::support::{Header, Tar};
+use crate::support::{Header, Sandbox, Tar};
 
 /// So long a text in each of so many entries is more than there is room for.
 const LONG: usize = 1_000_000;
@@ -86,4 +86,15 @@ fn folders_that_are_described_or_met_again_take_no_room() {
     }
     // Each time anew they would take 5000 × 2 × 10 × 180 bytes: more than there is room for.
     held(&tar);
+}
+
+#[test]
+fn many_layers_fill_the_memory_no_more_than_one() {
+    let settings: Vec<String> = (0..63).map(|n| format!("  file /etc/ld.so.conf.d/{n}.conf zeros=1M\n")).collect();
+    let layers: Vec<String> =
+        (0..17).map(|n| format!("layer l{n}\n  file /n \"{n}\"\n{}", settings.concat())).collect();
+    let sandbox = Sandbox::new();
+    let image = sandbox.oci(&format!("image x\npacking gzip\n{}", layers.concat()));
+    let said = sandbox.fails(["inspect", "--no-cache", &image]);
+    assert!(said.contains("package lists, scripts and settings together: refused"), "{said}");
 }

@@ -1,0 +1,69 @@
+//! Why an image could not be scanned.
+
+use super::room::{MOST_ENTRIES, MOST_KEPT};
+use crate::index::IndexError;
+use crate::model::Digest;
+use crate::source::SourceError;
+use crate::tree::FollowError;
+
+/// Why an image could not be scanned.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// Its source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// One of its layers.
+    #[error("{reference}: {source}")]
+    Layer {
+        /// The image.
+        reference: String,
+        /// What is wrong.
+        source: IndexError,
+    },
+    /// The network may not be used.
+    #[error("{reference} is not in the cache, and --offline forbids to ask its registry")]
+    Offline {
+        /// The image.
+        reference: String,
+    },
+    /// Neither the network nor the cache may be used.
+    #[error("{reference}: --offline forbids to ask its registry, and --no-cache to look into the cache")]
+    Nowhere {
+        /// The image.
+        reference: String,
+    },
+    /// The network may not be used, and contents are not kept.
+    #[error(
+        "{reference}: the cache keeps what files there are, not what is in them, and --offline forbids to ask its registry"
+    )]
+    OfflineContents {
+        /// The image.
+        reference: String,
+    },
+    /// Many small layers fill the memory as well as a large one.
+    #[error(
+        "{reference}: with layer {digest} its layers have more than {MOST_ENTRIES} entries or {MOST_KEPT} bytes of package lists, scripts and settings together: refused, since their tables would fill the memory"
+    )]
+    Room {
+        /// The image.
+        reference: String,
+        /// The layer that there is no more room for.
+        digest: Digest,
+    },
+    /// A path of an image.
+    #[error("{reference}: {source}")]
+    Path {
+        /// The image.
+        reference: String,
+        /// What is wrong.
+        source: FollowError,
+    },
+    /// Not a regular file.
+    #[error("{reference}: {path} is no regular file")]
+    NotAFile {
+        /// The image.
+        reference: String,
+        /// The path.
+        path: String,
+    },
+}
