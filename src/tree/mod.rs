@@ -84,6 +84,11 @@ pub enum TreeNote {
         /// The link.
         entry: EntryId,
     },
+    /// A hard link that stands before its target: whoever unpacks in order has nothing to link to.
+    EarlyLink {
+        /// The link.
+        entry: EntryId,
+    },
     /// A layer writes below a path that is no directory underneath: overlayfs makes a directory of it, containerd
     /// follows a symbolic link there.
     ParentReplaced {

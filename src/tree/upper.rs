@@ -34,7 +34,7 @@ pub(super) fn build(tree: &mut Tree, layer: u32) -> Upper {
 }
 
 impl Tree {
-    /// Gives a file the metadata of a hard link's header. Attributes are added, never taken.
+    /// Gives a file the metadata of a hard link's header, as engines do. Attributes are added, never taken.
     fn carry_out(&mut self, inode: InodeId, link: EntryId) {
         let own = &self.inodes[inode.0 as usize];
         let meta = own.meta.as_deref().unwrap_or(&self.entry(own.entry).meta);
@@ -74,8 +74,14 @@ impl Builder<'_> {
                 (folder.by, folder.implied) = (entry, None);
             }
             EntryKind::HardLink { target } => {
-                let kind = match self.find(target).map(|id| self.tree.node(id).kind) {
-                    Some(Kind::Leaf(inode)) => self.one_more_name(inode, entry, true),
+                let here = self.find(target);
+                // Engines unpack in order: what comes later in this layer is not there yet, what lies below it is.
+                let leads_to = here.or_else(|| self.tree.get(target)).map(|id| self.tree.node(id).kind);
+                let kind = match leads_to {
+                    Some(Kind::Leaf(inode)) => {
+                        self.tree.carry_out(inode, entry);
+                        self.one_more_name(inode)
+                    }
                     _ => {
                         self.pending.push(path.clone());
                         Kind::Pending
@@ -91,12 +97,8 @@ impl Builder<'_> {
         }
     }
 
-    /// Gives a file a name. Engines carry out the link's header too: the file gets the mode, owner and times in it.
-    fn one_more_name(&mut self, inode: InodeId, link: EntryId, carry_out: bool) -> Kind {
+    fn one_more_name(&mut self, inode: InodeId) -> Kind {
         self.tree.inodes[inode.0 as usize].names += 1;
-        if carry_out {
-            self.tree.carry_out(inode, link);
-        }
         Kind::Leaf(inode)
     }
 
@@ -116,11 +118,9 @@ impl Builder<'_> {
         }
     }
 
-    /// Settles the pending link at `path`, and those that it leads over: first within the layer, then below it.
+    /// Settles the pending link at `path`, and those that it leads over.
     fn bind(&mut self, path: &LayerPath) {
         let (mut at, mut chain) = (path.clone(), Vec::new());
-        // What a link says that stands before its target, the target says again.
-        let mut below = false;
         let inode = loop {
             match self.find(&at).map(|id| (id, self.tree.node(id).kind)) {
                 Some((id, Kind::Pending)) if chain.len() > MAX_CHAIN || chain.contains(&id) => break None,
@@ -132,22 +132,17 @@ impl Builder<'_> {
                     }
                 }
                 Some((_, Kind::Leaf(inode))) => break Some(inode),
-                Some((_, Kind::Dir | Kind::Dangling)) => break None,
-                None => {
-                    below = true;
-                    break self.tree.get(&at).and_then(|below| self.tree.node(below).inode());
-                }
+                Some((_, Kind::Dir | Kind::Dangling)) | None => break None,
             }
         };
         for id in chain {
-            let Some(link) = self.tree.node(id).entry() else { continue };
-            let kind = match inode {
-                Some(inode) => self.one_more_name(inode, link, below),
-                None => {
-                    self.tree.notes.push(TreeNote::DanglingLink { entry: link });
-                    Kind::Dangling
-                }
+            let Some(entry) = self.tree.node(id).entry() else { continue };
+            // What a link's header says that stands before its target, the target's says again.
+            let (kind, note) = match inode {
+                Some(inode) => (self.one_more_name(inode), TreeNote::EarlyLink { entry }),
+                None => (Kind::Dangling, TreeNote::DanglingLink { entry }),
             };
+            self.tree.notes.push(note);
             self.tree.node_mut(id).kind = kind;
         }
     }

@@ -65,18 +65,24 @@ pub(super) fn bytes_after_end(facts: &Facts<'_>) -> Vec<Found> {
     found.into_iter().map(|found| Found { path: None, files: 0, ..found }).collect()
 }
 
-/// Hard links to nothing.
+/// Hard links to nothing, or to what comes behind them.
 pub(super) fn dangling_link(facts: &Facts<'_>) -> Vec<Found> {
-    let mut groups: Groups<u32> = Groups::new();
+    let mut groups: Groups<(u32, &str)> = Groups::new();
     for note in facts.subject.tree.notes() {
-        if let TreeNote::DanglingLink { entry } = note {
-            groups.entry(entry.layer).or_default().add(&facts.subject.tree.entry(*entry).path, 0);
-        }
+        let (entry, leads) = match note {
+            TreeNote::DanglingLink { entry } => (entry, "to nothing"),
+            TreeNote::EarlyLink { entry } => (entry, "before what they lead to"),
+            TreeNote::ParentReplaced { .. } => continue,
+        };
+        groups.entry((entry.layer, leads)).or_default().add(&facts.subject.tree.entry(*entry).path, 0);
     }
-    let text = |layer, group: &Group| {
-        format!("hard links to nothing in {}: {}; engines refuse the layer", facts.layer(layer), group.named())
-    };
-    all(groups, text, "build the layer anew")
+    let found = groups.into_iter().map(|((layer, leads), group)| {
+        let text = |layer, group: &Group| {
+            format!("hard links {leads} in {}: {}; engines refuse the layer", facts.layer(layer), group.named())
+        };
+        all(Groups::from_iter([(layer, group)]), text, "build the layer anew")
+    });
+    found.flatten().collect()
 }
 
 /// A layer that writes below what is no directory underneath.

@@ -271,6 +271,7 @@ fn oddities() {
     assert_eq!(found(&image, "unreadable-package-database"), one("/etc/x", 0, 1, 5));
     assert_eq!(found(&image, "bytes-after-end"), one("", 0, 0, 99));
     assert_eq!(found(&image, "dangling-hard-link"), one("/h", 0, 1, 0));
+    assert_eq!(in_layers("dangling-hard-link", &["hard b a\nfile a 1 x"]), one("/b", 0, 1, 0));
     assert_eq!(in_layers("parent-replaced", &["link lib usr/lib", "file lib/x 1 x"]), one("/lib", 1, 1, 0));
 
     let plain = Fixture::new(&["link lib usr/lib\nfile usr/lib/a 1 a", "file usr/lib/x 1 x\nhard h usr/lib/a"]);

@@ -92,8 +92,8 @@ impl<'l> Naive<'l> {
                 EntryKind::Opaque => *folder(&mut own, &entry.path, gone).2 = true,
                 EntryKind::Dir => *folder(&mut own, &entry.path, gone).0 = Some(id),
                 EntryKind::HardLink { target } => {
-                    let now = match own.get(target) {
-                        Some(Own::Leaf(id)) => Own::Leaf(*id),
+                    let now = match (own.get(target), self.places.get(target)) {
+                        (Some(Own::Leaf(id)), _) | (None, Some(Place::Leaf(id, _))) => Own::Leaf(*id),
                         _ => Own::Link(target.clone()),
                     };
                     put(&mut own, &entry.path, now, gone);
@@ -113,18 +113,14 @@ impl<'l> Naive<'l> {
         own
     }
 
-    /// What a link leads to, over other links of its layer, at last below it.
+    /// What a link leads to that stands before its target, over other links of its layer.
     fn settle(&self, own: &BTreeMap<LayerPath, Own>, path: &LayerPath) -> Option<EntryId> {
         let mut at = path;
         for _ in 0..=own.len() {
             match own.get(at) {
                 Some(Own::Link(target)) => at = target,
                 Some(Own::Leaf(id)) => return Some(*id),
-                Some(Own::Dir { .. }) => return None,
-                None => match self.places.get(at) {
-                    Some(Place::Leaf(id, _)) => return Some(*id),
-                    _ => return None,
-                },
+                Some(Own::Dir { .. }) | None => return None,
             }
         }
         None

@@ -46,6 +46,21 @@ fn a_link_may_stand_before_its_target() {
 }
 
 #[test]
+fn a_link_leads_to_what_is_there_when_it_is_unpacked() {
+    insta::assert_snapshot!(stacked(r#"
+        layer "below"
+          file /a "old"
+        layer "above"
+          hard /b /a
+          file /a "new data"
+        "#, Podman), @"
+    /a file 8 0644 0:0
+    /b file 3 0644 0:0
+    visible 11 B
+    ");
+}
+
+#[test]
 fn a_link_to_a_lower_layers_file_is_one_more_name_of_it() {
     insta::assert_snapshot!(stacked(r#"
         layer "below"
