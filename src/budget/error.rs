@@ -1,7 +1,6 @@
 //! What is wrong with a budget or a baseline, with the line and the nearest right name.
 
-/// Less alike than this, two words are not the same word mistyped.
-const ALIKE: f64 = 0.8;
+use crate::model::nearest;
 
 /// Why there is no verdict.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,23 +33,8 @@ pub(super) fn line_of(text: &str, at: usize) -> usize {
 /// What was probably meant, as the end of a sentence; else all that there is.
 pub(super) fn hint<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
     let known: Vec<&str> = known.collect();
-    let near = |name: &&str| strsim::jaro_winkler(&word.to_lowercase(), &name.to_lowercase());
-    let nearest = known.iter().copied().max_by(|a, b| near(a).total_cmp(&near(b)));
-    match nearest.filter(|name| near(name) >= ALIKE) {
+    match nearest(word, known.iter().copied()) {
         Some(name) => format!("did you mean {name:?}?"),
         None => format!("there are {}", known.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name_is_told() {
-        let known = ["stored-size", "file-size", "layers"];
-        assert_eq!(hint("store-size", known.into_iter()), "did you mean \"stored-size\"?");
-        assert_eq!(hint("Layer", known.into_iter()), "did you mean \"layers\"?");
-        assert_eq!(hint("colour", known.into_iter()), "there are stored-size, file-size, layers");
     }
 }

@@ -129,6 +129,7 @@ impl Scanner<'_> {
     fn speculative(&self) -> scan::Options {
         let mut options = self.options.clone();
         options.source.patience.tries = 1;
+        options.source.speculative = true;
         options
     }
 }

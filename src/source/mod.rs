@@ -81,6 +81,8 @@ pub struct Options {
     pub environment: Environment,
     /// How long to wait for a registry, and how often to ask it again.
     pub patience: Patience,
+    /// Whether the image may well not be there: then nobody wants to hear which other tags there are.
+    pub speculative: bool,
 }
 
 /// A user name and a password or token. Its `Debug` form hides the password.

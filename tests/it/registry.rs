@@ -14,7 +14,7 @@ use crate::support::{ImageSpec, LayerSpec, Layout, Tar};
 
 /// A machine on which nothing is configured, and that has little time.
 pub(crate) fn options() -> Options {
-    Options { credentials: None, environment: Environment::bare("/nonexistent"), patience: hurry() }
+    Options { credentials: None, environment: Environment::bare("/nonexistent"), patience: hurry(), speculative: false }
 }
 
 fn hurry() -> Patience {

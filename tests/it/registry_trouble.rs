@@ -221,7 +221,17 @@ fn what_is_not_there_is_not_asked_for_again() {
     let registry = hub().start();
     let error = filter(pull(&registry.name("nope"), &options()).unwrap_err(), &registry);
     insta::assert_snapshot!(error, @"HOST has no HOST/library/app:nope: unknown");
-    assert_eq!(registry.server.log().len(), 1);
+    // … but which tags there are.
+    assert_eq!(registry.server.log().len(), 2);
+    let tags = ["3.11", "3.11-slim", "3.12-slim"].map(str::to_owned);
+    let registry = hub().tags(tags).start();
+    let error = |tag: &str| filter(pull(&registry.name(tag), &options()).unwrap_err(), &registry);
+    insta::assert_snapshot!(error("3.11-slm"), @"HOST has no HOST/library/app:3.11-slm: unknown; did you mean 3.11-slim?");
+    insta::assert_snapshot!(error("latest"), @"HOST has no HOST/library/app:latest: unknown; it has: 3.11, 3.11-slim, 3.12-slim");
+    let asked = registry.server.log().len();
+    let short = pull(&registry.name("3.11-slm"), &Options { speculative: true, ..options() }).unwrap_err();
+    assert!(short.ends_with("unknown"), "{short}");
+    assert_eq!(registry.server.log().len(), asked + 1);
     let mut layout = Layout::of(&[app("app:1", "linux/amd64")]);
     layout.blobs.retain(|_, bytes| bytes.len() < 100_000);
     let registry = Hub::new(layout).cdn().start();

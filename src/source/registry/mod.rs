@@ -29,15 +29,17 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use oci_spec::distribution::Reference;
 
 use endpoint::Endpoint;
 use http::Http;
 
+use super::names::{listed, shown};
 use super::resolve::{self, DocumentKind, Documents, MAX_CONFIG, MAX_MANIFEST};
 use super::{ImageIndex, Options, Source, SourceError};
-use crate::model::{Descriptor, Digest, Manifest, Platform, ReferenceError};
+use crate::model::{Descriptor, Digest, Manifest, Platform, ReferenceError, nearest};
 
 pub use environment::Environment;
 pub use error::RegistryError;
@@ -47,6 +49,8 @@ pub use retry::Patience;
 /// What a manifest may be. Without it, registries convert to what nobody wants any more.
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+/// How long tags are waited for that nobody asked for.
+const HINT_TIME: Duration = Duration::from_secs(5);
 /// Threads for the network: decoding and hashing need the rest.
 const THREADS: usize = 2;
 
@@ -54,6 +58,7 @@ const THREADS: usize = 2;
 pub struct RegistrySource {
     inner: Arc<Inner>,
     runtime: Arc<Runtime>,
+    speculative: bool,
 }
 
 /// What the download tasks share with the source.
@@ -79,12 +84,26 @@ impl RegistrySource {
         let endpoints = endpoints.collect::<Result<_, _>>()?;
         let (chosen, whole_only) = Default::default();
         let inner = Inner { reference: reference.clone(), http, endpoints, chosen, whole_only };
-        Ok(Self { inner: Arc::new(inner), runtime: Arc::new(Runtime::new()?) })
+        Ok(Self { inner: Arc::new(inner), runtime: Arc::new(Runtime::new()?), speculative: options.speculative })
     }
 
     /// All tags of the repository, in the registry's order.
     pub fn tags(&self) -> Result<Vec<String>, RegistryError> {
         Ok(self.runtime.block_on(self.inner.anywhere(tags::tags))?.1)
+    }
+
+    /// Which tag may be meant by one that is not there, as the end of a sentence; empty where that can't be told soon.
+    fn others(&self, wanted: &str) -> String {
+        if self.speculative {
+            return String::new();
+        }
+        let asked = async { tokio::time::timeout(HINT_TIME, self.inner.anywhere(tags::tags)).await };
+        let Ok(Ok((_, tags))) = self.runtime.block_on(asked) else { return String::new() };
+        match nearest(wanted, tags.iter().map(String::as_str)) {
+            Some(tag) => format!("; did you mean {}?", shown(tag)),
+            None if tags.is_empty() => String::new(),
+            None => format!("; it has: {}", listed(tags)),
+        }
     }
 
     fn small(&self, path: &str, what: &str, kind: DocumentKind) -> Result<Vec<u8>, SourceError> {
@@ -131,8 +150,13 @@ impl Documents for RegistrySource {
         let parse = |text: &str| text.parse::<Digest>().map_err(|error| bad(text, error.to_string()));
         let pinned = reference.digest().map(parse).transpose()?;
         let wanted = reference.digest().or(reference.tag()).unwrap_or("latest");
-        let bytes = self.small(&format!("manifests/{wanted}"), &reference.whole(), DocumentKind::Manifest)?;
-        Ok((bytes, pinned))
+        match self.small(&format!("manifests/{wanted}"), &reference.whole(), DocumentKind::Manifest) {
+            Err(SourceError::Registry(RegistryError::NotFound { what, host, reason })) if pinned.is_none() => {
+                let reason = format!("{reason}{}", self.others(wanted));
+                Err(RegistryError::NotFound { what, host, reason }.into())
+            }
+            bytes => Ok((bytes?, pinned)),
+        }
     }
 
     fn document(&self, kind: DocumentKind, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
