@@ -1,6 +1,6 @@
 //! Files that the merged tree has more than once: what a union filesystem can't share, since it shares layers.
 
-use crate::model::{ContentId, Digest, Entry, EntryId, EntryKind, LayerPath};
+use crate::model::{ContentId, Entry, EntryId, EntryKind, LayerPath};
 use crate::tree::Tree;
 
 /// All groups of equal files, and what they cost.
@@ -21,8 +21,6 @@ pub struct Duplicates {
 pub struct DuplicateGroup {
     /// Their content.
     pub content: ContentId,
-    /// Their SHA-256, where the index has it.
-    pub sha256: Option<Digest>,
     /// Bytes that one copy stores.
     pub size: u64,
     /// `size × (copies − 1)`.
@@ -86,14 +84,9 @@ fn group(tree: &Tree, equal: &[EntryId]) -> Option<DuplicateGroup> {
     let mut copies: Vec<Copy> = equal.iter().map(copy).collect();
     copies.sort_by(|a, b| a.path.components().cmp(b.path.components()));
     let layer = copies[0].entry.layer;
-    let sha256 = copies.iter().find_map(|copy| match &tree.entry(copy.entry).kind {
-        EntryKind::File { sha256, .. } => sha256.as_deref().copied(),
-        _ => None,
-    });
     let one_layer = copies.iter().all(|copy| copy.entry.layer == layer);
     Some(DuplicateGroup {
         content,
-        sha256,
         size,
         reclaimable_bytes: size * (copies.len() as u64 - 1),
         spread: if one_layer { Spread::OneLayer } else { Spread::SeveralLayers },

@@ -63,6 +63,11 @@ pub struct Stat<'t> {
 static IMPLIED: Meta = Meta { mode: 0o755, uid: 0, gid: 0, mtime: 0, mtime_nanos: 0, xattrs: Vec::new() };
 
 impl<'t> Stat<'t> {
+    /// Permission, set-id and sticky bits. Linux has 0777 for every symbolic link (symlink(7)), whatever a tar has.
+    pub fn mode(&self) -> u16 {
+        if self.kind == FileType::Symlink { 0o777 } else { self.meta.mode }
+    }
+
     /// Of a node of a tree.
     pub fn of(tree: &'t Tree, node: &Node) -> Self {
         let implied = Self {

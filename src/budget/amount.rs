@@ -21,6 +21,8 @@ pub enum Amount {
 
 /// Names that an amount is shown with, at most.
 const SHOWN: usize = 3;
+/// Digits behind the point, at most.
+const MOST_DIGITS: usize = 15;
 
 impl Amount {
     /// Whether it is more than a limit of its kind.
@@ -32,20 +34,24 @@ impl Amount {
         }
     }
 
-    /// With all its digits.
-    fn exact(&self) -> String {
+    /// With so many digits behind the point; of bytes, all.
+    fn exact(&self, digits: usize) -> String {
         match self {
             Self::Bytes(bytes) => format!("{bytes} bytes"),
-            Self::Fraction(part) => format!("{}%", part * 100.0),
-            Self::Seconds(seconds) => format!("{seconds} s"),
+            Self::Fraction(part) => format!("{:.digits$}%", part * 100.0),
+            Self::Seconds(seconds) => format!("{seconds:.digits$} s"),
             Self::Count(_) | Self::Names(_) => self.to_string(),
         }
     }
 
     /// This amount and another, with as many digits as it takes to tell them apart.
-    pub(super) fn beside(&self, other: &Self) -> (String, String) {
-        let short = (self.to_string(), other.to_string());
-        if short.0 == short.1 && self != other { (self.exact(), other.exact()) } else { short }
+    pub fn beside(&self, other: &Self) -> (String, String) {
+        let usual = (self.to_string(), other.to_string());
+        if usual.0 != usual.1 || self == other {
+            return usual;
+        }
+        let mut longer = (2..=MOST_DIGITS).map(|digits| (self.exact(digits), other.exact(digits)));
+        longer.find(|(one, other)| one != other).unwrap_or(usual)
     }
 }
 
@@ -181,6 +187,8 @@ mod tests {
     fn what_is_shown_can_be_told_apart() {
         let (own, limit) = (Amount::Bytes(120_000_001), Amount::Bytes(120_000_000));
         assert_eq!(own.beside(&limit), ("120000001 bytes".into(), "120000000 bytes".into()));
+        let (own, part) = (Amount::Fraction(0.833_48), Amount::Fraction(0.833_49));
+        assert_eq!(own.beside(&part), ("83.348%".into(), "83.349%".into()));
         assert_eq!(limit.beside(&limit), ("120.0 MB".into(), "120.0 MB".into()));
         let names = |n: usize| Amount::Names((0..n).map(|n| n.to_string()).collect());
         assert_eq!((names(2).to_string(), names(5).to_string()), ("0, 1".into(), "0, 1, 2 and 2 more".into()));

@@ -112,13 +112,27 @@ impl<'b> Baseline<'b> {
         Growth {
             reference: self.reference.clone(),
             digest: self.digest.clone(),
-            stored: with(self.size(budget, Figure::Stored), Figure::Stored),
+            stored: self.comparable(scope).and_then(|()| with(self.size(budget, Figure::Stored), Figure::Stored)),
             files: with(self.size(budget, Figure::Files), Figure::Files),
             layers: self.new_layers(scope),
             grown: self.grown(scope),
             packages,
             programs_unread,
         }
+    }
+
+    /// Why stored bytes can't be compared, where they are compressed bytes of one image alone.
+    fn comparable(&self, scope: &Scope<'_>) -> Result<(), String> {
+        let was_unpacked = match &self.kept {
+            Kept::Image(subject, _) => subject.image.manifest.lies_unpacked(),
+            Kept::Document(listed) => listed.unpacked,
+        };
+        let whose = match (was_unpacked, scope.subject.image.manifest.lies_unpacked()) {
+            (true, false) => "the baseline's",
+            (false, true) => "the image's",
+            _ => return Ok(()),
+        };
+        Err(format!("{whose} layers lie unpacked: take both images from a registry, or file-growth"))
     }
 
     fn size(&self, budget: &Budget, figure: Figure) -> Result<u64, String> {

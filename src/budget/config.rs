@@ -341,6 +341,7 @@ limit = 0
                 "[rules]\nstored-size = true",
                 "expected a size as \"120MB\", or a whole number of bytes, not a value of type",
             ),
+            ("[rules]\nwasted-percent = 1", "expected a percentage as \"5%\", or a fraction as 0.05, not 1"),
             ("[rules]\nefficiency = 95", "expected a percentage as \"5%\", or a fraction as 0.05, not 95"),
             ("[rules]\nefficiency = \"101%\"", "expected at most 100%"),
             (

@@ -25,7 +25,8 @@ impl Budget {
         let error = |line: usize, reason: String| BudgetError::Config { place: place.into(), line, reason };
         let syntax = |wrong: serde_saphyr::Error| {
             let line = wrong.location().map_or(1, |location| location.line() as usize);
-            error(line, format!("this is no YAML: {wrong}"))
+            // Below its first line it shows the place, which is told already.
+            error(line, format!("this is no YAML: {}", wrong.to_string().lines().next().unwrap_or_default()))
         };
         let document: Value = match yaml.trim() {
             "" => Value::Null,

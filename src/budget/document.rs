@@ -32,6 +32,8 @@ struct Document {
 struct Image {
     reference: String,
     digest: Option<String>,
+    #[serde(default)]
+    layers_unpacked: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +69,8 @@ struct File {
 /// What a document lists.
 pub(super) struct Listed {
     layers: Vec<Layer>,
+    /// Whether their stored bytes are more than what a pull downloads.
+    pub(super) unpacked: bool,
     pub(super) packages: Vec<InstalledPackage>,
     /// Whether the packages of some of its programs are not among them.
     pub(super) programs_unread: bool,
@@ -81,10 +85,12 @@ impl Baseline<'static> {
         if document.schema != SCHEMA {
             return Err(wrong(format!("it is a {:?}, not a {SCHEMA:?}", document.schema)));
         }
-        let Image { reference, digest } = document.image;
+        let Image { reference, digest, layers_unpacked } = document.image;
         let packages = document.packages.into_iter().filter_map(installed).collect();
         let programs_unread = document.programs_unread.is_some();
-        let listed = Listed { layers: document.layers, packages, programs_unread, files: document.large_files };
+        let (layers, files) = (document.layers, document.large_files);
+        let unpacked = layers_unpacked == Some(true);
+        let listed = Listed { layers, unpacked, packages, programs_unread, files };
         Ok(Self { reference, digest, kept: Kept::Document(Box::new(listed)) })
     }
 }

@@ -153,7 +153,8 @@ pub(super) fn part(value: &DeValue<'_>) -> Read<f64> {
     }
     let fraction = match value.as_float().map(|float| float.as_str().parse::<f64>()) {
         Some(Ok(fraction)) => Some(fraction),
-        _ => integer(value).filter(|number| (0..=1).contains(number)).map(|number| number as f64),
+        // 1 is one per cent to some, all to others.
+        _ => integer(value).filter(|number| *number == 0).map(|_| 0.0),
     };
     match fraction {
         Some(fraction) if fraction >= 0.0 && fraction.is_finite() => Ok(fraction),

@@ -64,7 +64,13 @@ pub fn init(subject: Subject<'_>) -> String {
         ("wasted-size", Figure::Wasted, least, "stored, pulled, not to be seen"),
         ("duplicate-size", Figure::Duplicates, least, "further copies of visible files"),
     ];
+    let unpacked = subject.image.manifest.lies_unpacked();
     for (rule, figure, least, what) in sizes {
+        if unpacked && figure.is_stored() {
+            writeln!(text, "# {rule}: not told here, since its layers lie unpacked; an image in a registry tells it")
+                .ok();
+            continue;
+        }
         let today = scope.bytes(figure);
         let limit = roomy(((today as f64 * ROOM) as u64).max(least));
         line(&mut text, &format!("{rule} = {limit:?}"), &format!("today {}: {what}", model::bytes(today)));

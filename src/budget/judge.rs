@@ -120,6 +120,9 @@ fn figure_of(rule: &Rule, scope: &Scope<'_>, figure: Figure, limit: &Amount) -> 
     if !broken {
         return Outcome::pass(rule, actual, format!("{own} of {least} {allowed}"));
     }
+    if figure.is_stored() && scope.subject.image.manifest.lies_unpacked() {
+        return unpacked(rule, &own, &allowed);
+    }
     let what = match figure {
         Figure::Stored => "are stored",
         Figure::Files => "are in the files of its layers",
@@ -133,6 +136,12 @@ fn figure_of(rule: &Rule, scope: &Scope<'_>, figure: Figure, limit: &Amount) -> 
     let message = format!("{own} {what}, {least} {allowed} may be");
     let message = if rule.limit.is_least() { format!("{own} {what}, {least} {allowed} must be") } else { message };
     Outcome::fail(rule, actual, message).with(scope.evidence(figure, limit))
+}
+
+/// That a limit on a pull is kept can be told of unpacked layers, that it is broken can't.
+fn unpacked(rule: &Rule, own: &str, allowed: &str) -> Outcome {
+    let lies = format!("{own} as its layers lie here, unpacked, at most {allowed} may be, and a pull takes less");
+    Outcome::undecided(rule, format!("{lies}: check the image in a registry, or its file-size"))
 }
 
 fn grows(rule: &Rule, growth: &Growth, of: Grows, limit: &Amount, floor: u64) -> Outcome {
@@ -198,6 +207,9 @@ fn start(rule: &Rule, scope: &Scope<'_>, limit: f64, profile: &Profile, engine: 
     let how = format!("{} over {}, {:.1} to {:.1} s", engine.name(), profile.name, told.low, told.high);
     if told.total <= limit {
         return Outcome::pass(rule, actual, format!("{own} of at most {allowed} ({how})"));
+    }
+    if scope.subject.image.manifest.lies_unpacked() {
+        return unpacked(rule, &own, &allowed);
     }
     let terms = told.terms.iter().filter(|term| term.seconds > 0.05);
     let evidence = terms.map(|term| Evidence::of(format!("{}: {:.1} s", term.name, term.seconds))).collect();

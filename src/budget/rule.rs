@@ -77,6 +77,13 @@ pub enum Figure {
     Duplicates,
 }
 
+impl Figure {
+    /// Whether it is of what a pull downloads.
+    pub(super) fn is_stored(self) -> bool {
+        matches!(self, Self::Stored | Self::Layer)
+    }
+}
+
 /// A size that may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grows {

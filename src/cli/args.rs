@@ -372,7 +372,11 @@ fn maybe_path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
 
 fn report_to(text: &str) -> Result<ReportTo, String> {
     let (format, file) = text.split_once('=').ok_or("expected FORMAT=FILE, as junit=report.xml")?;
-    let format = <CheckFormatArg as ValueEnum>::from_str(format, false)?;
+    let format = <CheckFormatArg as ValueEnum>::from_str(format, false).map_err(|_| {
+        let forms = CheckFormatArg::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let forms: Vec<String> = forms.map(|form| form.get_name().to_owned()).collect();
+        format!("no form is called {format:?}; there are {}", forms.join(", "))
+    })?;
     if file.is_empty() {
         Err("no file is named behind =".into())
     } else {

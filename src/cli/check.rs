@@ -126,7 +126,8 @@ impl Bases {
             return Ok(Self { image: None, before: None, current: None });
         }
         let catalog = Catalog::shipped()?;
-        let finder = Finder { scanner, catalog: &catalog, ask };
+        // A gate has one verdict, whatever was looked at before; offline there is nothing else to go by.
+        let finder = Finder { scanner, catalog: &catalog, ask, remember: !ask };
         let base = finder.base_of(image, from)?;
         let current = budget.needs_current_base().then(|| finder.is_current(image, &base));
         // The baseline may stand on another base.
@@ -143,7 +144,7 @@ fn read_budget(told: Option<&Path>) -> anyhow::Result<Budget> {
         bail!("there is no {} here: name a budget with --config, or make one with --init", USUAL.join(" and no "));
     };
     let place = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the budget {place}"))?;
+    let text = settings::text_of(path).with_context(|| format!("cannot read the budget {place}"))?;
     let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
     let is_dive = is_yaml || path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".dive-ci"));
     Ok(if is_dive { Budget::parse_dive(&place, &text)? } else { Budget::parse(&place, &text)? })

@@ -18,7 +18,7 @@ pub(super) fn run(args: &InspectArgs, global: &GlobalArgs) -> anyhow::Result<Ver
     let document = settings::with_scanner_of(Needs::Packages, &args.images, global, false, |scanner| {
         let (scanned, dive) = scanner.scan_and(&refs, |layers| layers.first().map(|layers| analyze::dive(layers)))?;
         let (scanned, dive) = scanned.into_iter().next().zip(dive).context("no image")?;
-        let base = Finder { scanner, catalog: &catalog, ask: false }.base_of(&scanned, None)?;
+        let base = Finder { scanner, catalog: &catalog, ask: false, remember: true }.base_of(&scanned, None)?;
         let map = report.has_pictures().then(|| area(&scanned.tree));
         let document = InspectDocument { map, ..document::inspect(scanned.subject(), &base, dive, report.top()) };
         // Nothing else comes: to free its many pieces one by one would take as long as to read them.

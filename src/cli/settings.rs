@@ -1,7 +1,7 @@
 //! What the arguments mean, with the environment and standard input taken into account.
 
 use std::collections::HashSet;
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -10,7 +10,7 @@ use etcetera::{BaseStrategy, choose_base_strategy};
 use super::args::{FormatArg, GlobalArgs, ImageArgs, ListFormatArg, ReportArgs, VerifyArg, When};
 use super::progress::Progress;
 use crate::blob::Verify;
-use crate::dockerfile::Dockerfile;
+use crate::dockerfile::{self, Dockerfile};
 use crate::index::Cache;
 use crate::index::toc::Needs;
 use crate::model::{Digest, ImageRef, Manifest, Platform, PlatformError};
@@ -24,6 +24,8 @@ use crate::source::{self, Credentials};
 const ROWS: usize = 10;
 /// … where they can be filtered.
 const ROWS_TO_FILTER: usize = 200;
+/// The longest text that is read of what people write, in bytes: Dockerfiles and compose files may have as many.
+const LONGEST_TEXT: u64 = dockerfile::LONGEST as u64;
 /// A password longer than this is none, in bytes.
 const LONGEST_PASSWORD: u64 = 64 << 10;
 
@@ -112,9 +114,19 @@ fn warn_of_another(wanted: &Platform, manifest: &Manifest) {
     }
 }
 
+/// The text of a file that people write, if it is not too long: a checkout may have a link to what never ends.
+pub(super) fn text_of(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(LONGEST_TEXT + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > LONGEST_TEXT {
+        true => Err(std::io::Error::other(format!("it has more than {LONGEST_TEXT} bytes"))),
+        false => Ok(text),
+    }
+}
+
 /// A Dockerfile that was named.
 pub(super) fn dockerfile(path: &Path) -> anyhow::Result<Dockerfile> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = text_of(path).with_context(|| format!("cannot read {}", path.display()))?;
     Dockerfile::parse(&text).with_context(|| path.display().to_string())
 }
 
@@ -220,11 +232,15 @@ impl From<ListFormatArg> for Format {
     }
 }
 
-/// Whether to use colours: as told, else on a terminal where `NO_COLOR` is not set (no-color.org).
+/// Whether to use colours: as told, else on a terminal that knows them, where `NO_COLOR` is not set (no-color.org).
 pub(super) fn use_color(when: When, stream: &impl IsTerminal) -> bool {
     match when {
         When::Always => true,
         When::Never => false,
-        When::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        When::Auto => {
+            let has = |name, value: &str| std::env::var_os(name).is_some_and(|set| set == value);
+            let wanted = std::env::var_os("NO_COLOR").is_none() || has("NO_COLOR", "");
+            wanted && !has("TERM", "dumb") && stream.is_terminal()
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{DiffId, Digest, Platform};
+use super::{DiffId, Digest, ImageRef, Platform};
 
 /// What a document says beyond what is known here: kept, so that a document that is written anew loses nothing.
 pub type Unknown = BTreeMap<String, serde_json::Value>;
@@ -55,6 +55,16 @@ pub struct Manifest {
     /// The manifest of what its builder attests of it, where its index lists one.
     #[serde(default)]
     pub attestation: Option<Descriptor>,
+}
+
+impl Manifest {
+    /// Whether some of its layers lie uncompressed in a local archive or layout. A registry would be sent them compressed:
+    /// what is stored is then the most that a pull may download.
+    pub fn lies_unpacked(&self) -> bool {
+        let is_local = !matches!(self.reference.parse(), Ok(ImageRef::Registry(_)));
+        let mut layers = self.layers.iter().zip(&self.config.rootfs.diff_ids);
+        is_local && layers.any(|(layer, diff_id)| layer.digest == diff_id.0)
+    }
 }
 
 /// An image's config document.

@@ -23,6 +23,8 @@ pub struct Finder<'a> {
     pub catalog: &'a Catalog,
     /// Whether registries may be asked for more than the image itself.
     pub ask: bool,
+    /// Whether images that were looked at before count: not where the same question must have the same answer.
+    pub remember: bool,
 }
 
 /// An image that may be the base, with its documents.
@@ -72,7 +74,9 @@ impl Finder<'_> {
             let mut names: Vec<String> = same.iter().map(|known| known.name.clone()).collect();
             let mut seen = std::collections::HashSet::new();
             names.retain(|name| seen.insert(name.clone()));
-            let says = format!("its {} are the image's lowest", counted(best.manifest.layers.len()));
+            let layers = best.manifest.layers.len();
+            let are = if layers == 1 { "is" } else { "are" };
+            let says = format!("its {} {are} the image's lowest", counted(layers));
             evidence.push(Evidence { kind: EvidenceKind::Layers, says, holds: Some(true) });
             return proven(best, names, evidence);
         }
@@ -150,7 +154,8 @@ impl Finder<'_> {
             refs.extend(self.official(signs, own.as_ref()));
         }
         let read = self.scanner.documents(&refs).into_iter().filter_map(Result::ok);
-        let cached = self.scanner.options.cache.iter().flat_map(|cache| cache.manifests());
+        let cache = self.scanner.options.cache.iter().filter(|_| self.remember);
+        let cached = cache.flat_map(|cache| cache.manifests());
         // Layers first: most names need not be read then.
         let under = read.chain(cached).filter(|manifest| are_lowest(manifest, &scanned.image.manifest));
         under.filter_map(|manifest| self.known_as(manifest)).collect()

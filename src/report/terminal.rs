@@ -1,5 +1,6 @@
 //! Pages on a terminal, fitted to its width.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use comfy_table::presets::NOTHING;
@@ -10,13 +11,15 @@ use super::page::{Column, Page, Section, Table, Text, Tone};
 
 /// Blanks between columns.
 const GAP: u16 = 2;
+/// What a column of texts needs at least, unless they are shorter.
+const TEXTS: usize = 24;
 /// How long the longest bar is.
 const BAR: usize = 8;
 /// The end of a bar, by eighths of a place.
 const ENDS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /// The width of the terminal on standard output, if there is one.
-pub(super) fn width() -> Option<u16> {
+pub(super) fn terminal_width() -> Option<u16> {
     Grid::new().width()
 }
 
@@ -46,6 +49,7 @@ fn write_section(section: &Section, look: Look, to: &mut dyn Write) -> io::Resul
 }
 
 fn grid(table: &Table, look: Look) -> Grid {
+    let table = &*fitted(table, look.width);
     let mut grid = Grid::new();
     grid.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(look.width);
     if look.color {
@@ -85,15 +89,35 @@ fn grid(table: &Table, look: Look) -> Grid {
     grid
 }
 
+/// The table without what it can do without, as far as there is no room: the last such columns go first.
+fn fitted(table: &Table, room: u16) -> Cow<'_, Table> {
+    let needed = |at: &usize| match table.columns[*at].right {
+        true => width(table, *at),
+        false => width(table, *at).min(TEXTS),
+    };
+    let mut shown: Vec<usize> = (0..table.columns.len()).collect();
+    while shown.iter().map(|at| needed(at) + usize::from(GAP)).sum::<usize>() > usize::from(room + GAP) {
+        let Some(last) = shown.iter().rposition(|at| table.columns[*at].spare) else { break };
+        shown.remove(last);
+    }
+    if shown.len() == table.columns.len() {
+        return Cow::Borrowed(table);
+    }
+    let row = |row: &Vec<Text>| shown.iter().filter_map(|at| row.get(*at).cloned()).collect();
+    let columns = shown.iter().map(|at| table.columns[*at]).collect();
+    Cow::Owned(Table { columns, rows: table.rows.iter().map(row).collect(), one_line: table.one_line })
+}
+
+/// How wide the widest cell of a column is.
+fn width(table: &Table, at: usize) -> usize {
+    let texts = table.rows.iter().filter_map(|row| row.get(at)).flat_map(|text| text.text.lines());
+    texts.chain([table.columns[at].name]).map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
 /// For each column that has bars, if there is room for all of them: the width of what stands beside them.
 fn bars(table: &Table, look: Look) -> Vec<Option<usize>> {
-    let width = |at: usize| {
-        let texts = table.rows.iter().filter_map(|row| row.get(at)).flat_map(|text| text.text.lines());
-        let names = [table.columns[at].name];
-        texts.chain(names).map(|line| line.chars().count()).max().unwrap_or(0)
-    };
     let has_bar = |at: usize| table.rows.iter().any(|row| row.get(at).is_some_and(|text| text.bar.is_some()));
-    let columns: Vec<(usize, bool)> = (0..table.columns.len()).map(|at| (width(at), has_bar(at))).collect();
+    let columns: Vec<(usize, bool)> = (0..table.columns.len()).map(|at| (width(table, at), has_bar(at))).collect();
     let needed = |(width, bar): &(usize, bool)| width + usize::from(GAP) + if *bar { BAR + 1 } else { 0 };
     let fits = columns.iter().map(needed).sum::<usize>() <= usize::from(look.width + GAP);
     columns.into_iter().map(|(width, bar)| (bar && fits && !table.one_line).then_some(width)).collect()
@@ -134,7 +158,7 @@ fn paint(text: &str, tone: Tone, look: Look) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::page::{left, right};
+    use super::super::page::{left, right, spare};
     use super::*;
 
     #[test]
@@ -157,6 +181,22 @@ mod tests {
         x        1.0 MB
         x      620.0 kB
         x           0 B
+        ");
+    }
+
+    #[test]
+    fn what_can_be_spared_makes_room_for_names() {
+        let row = |name: &str| [name, "works", "1.0 MB", "10", "-4.5 s"].map(Text::from).into();
+        let columns = vec![left("on"), left("verdict"), right("stored"), spare("layers"), right("saved")];
+        let table = Table { columns, rows: vec![row("python:3.11-slim")], one_line: false };
+        let shown = |width| grid(&table, Look { color: false, width }).to_string();
+        insta::assert_snapshot!(shown(60), @"
+        on                verdict  stored  layers   saved
+        python:3.11-slim  works    1.0 MB      10  -4.5 s
+        ");
+        insta::assert_snapshot!(shown(42), @"
+        on                verdict  stored   saved
+        python:3.11-slim  works    1.0 MB  -4.5 s
         ");
     }
 }

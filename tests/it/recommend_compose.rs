@@ -147,6 +147,7 @@ services:
   again: {image: 'oci:shop/images:shop/web:1', build: web}
   gone: {image: 'oci:shop/images:gone:1'}
   pipe: {image: '-'}
+  zero: {image: 'docker-archive:/dev/zero'}
   far: {build: 'https://example.com/x.git'}
   none: {command: x}
   odd: {image: 'oci:shop/images:shop/web:1', platform: nonsense}
@@ -181,6 +182,7 @@ services:
     odd    platform: "nonsense" is no platform: expected os/architecture or os/architecture/variant,
            such as linux/arm64/v8
     pipe   image: - is no image of a service
+    zero   image: /dev/zero is no regular file
     debug  its profile was not chosen
     "#);
     let names = |document: &Value, key: &str| {

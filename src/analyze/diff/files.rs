@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{moved, pair};
-use crate::analyze::{FileType, Stat};
+use crate::analyze::Stat;
 use crate::model::LayerPath;
 use crate::tree::{NodeId, Tree};
 
@@ -202,13 +202,11 @@ pub(super) fn differences(a: &Stat<'_>, b: &Stat<'_>, relinked: bool, times: boo
     if a.kind != b.kind {
         return vec![What::Type];
     }
-    // The mode of a symbolic link means nothing: Linux has 0777 for all, tars have what their builders had.
-    let mode = a.kind != FileType::Symlink && a.meta.mode != b.meta.mode;
     let mut what = Vec::new();
     let mut note = |differs: bool, kind: What| what.extend(differs.then_some(kind));
     note((a.content, a.device) != (b.content, b.device), What::Content);
     note(a.link != b.link || relinked, What::Link);
-    note(mode, What::Mode);
+    note(a.mode() != b.mode(), What::Mode);
     note((a.meta.uid, a.meta.gid) != (b.meta.uid, b.meta.gid), What::Owner);
     note(a.meta.xattrs != b.meta.xattrs, What::Xattrs);
     let mtime = (a.meta.mtime, a.meta.mtime_nanos) != (b.meta.mtime, b.meta.mtime_nanos);

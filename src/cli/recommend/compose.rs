@@ -1,8 +1,6 @@
 //! `layerscope recommend --compose FILE`: all services of a compose file together.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -12,7 +10,7 @@ use crate::cli::args::{GlobalArgs, RecommendArgs};
 use crate::cli::output::{emit, emit_report};
 use crate::cli::{Verdict, settings, start};
 use crate::compose::{Build, Compose, Service, dotenv, is_remote};
-use crate::dockerfile::{self, Dockerfile, NoteKind};
+use crate::dockerfile::{Dockerfile, NoteKind};
 use crate::model::{ImageRef, Platform};
 use crate::recommend::{Finder, Plan, Terms, Together, Wanted, together};
 use crate::report::escape::escape;
@@ -20,8 +18,6 @@ use crate::report::{self, document};
 
 /// How many services are looked at: each may cost a hundred requests.
 const MOST_SERVICES: usize = 64;
-/// The longest file that is read, in bytes: a Dockerfile and a compose file may have as many.
-const LONGEST: u64 = dockerfile::LONGEST as u64;
 
 /// Looks at the images of all services, alone and together, and reports.
 pub(super) fn run(file: &Path, args: &RecommendArgs, global: &GlobalArgs) -> anyhow::Result<Verdict> {
@@ -47,7 +43,7 @@ pub(super) fn run(file: &Path, args: &RecommendArgs, global: &GlobalArgs) -> any
         have: &settings::layers_of(&args.have, &args.images)?,
     };
     let found = settings::with_scanner(&args.images, global, false, |scanner| {
-        let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline };
+        let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline, remember: true };
         Ok(together(finder, &wanted, &terms, &report::today()))
     })?;
     if found.images.is_empty() {
@@ -158,6 +154,10 @@ fn image_of(name: &str, service: &Service, usual: &Platform) -> Wanted {
 fn image_named(text: &str) -> Result<ImageRef, String> {
     match text.parse() {
         Ok(ImageRef::Stdin) => Err("- is no image of a service".into()),
+        // A pipe or a device, which the compose file of others may name, never ends.
+        Ok(ImageRef::Archive { file, .. }) if file.exists() && !file.is_file() => {
+            Err(format!("{} is no regular file", file.display()))
+        }
         parsed => parsed.map_err(|error| error.to_string()),
     }
 }
@@ -205,7 +205,5 @@ fn read(path: &Path, plain: bool) -> Result<String, String> {
     if plain && !path.metadata().map_err(failed)?.is_file() {
         return Err("this is no file".into());
     }
-    let mut text = String::new();
-    File::open(path).map_err(failed)?.take(LONGEST + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LONGEST { Err(format!("longer than {LONGEST} bytes")) } else { Ok(text) }
+    settings::text_of(path).map_err(failed)
 }

@@ -40,7 +40,7 @@ pub(in crate::cli) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::
         have: &have,
     };
     let mut found = settings::with_scanner(&args.images, global, false, |scanner| {
-        let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline };
+        let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline, remember: true };
         Ok(recommend(finder, &request, &report::today())?)
     })?;
     if args.trial.wanted {
@@ -73,7 +73,7 @@ fn change(args: &RecommendArgs, plan: Option<&Plan>, found: &Recommendation) -> 
     match (&args.dockerfile.file, args.dockerfile.write) {
         (Some(_), true) if patch.diff.is_empty() => {}
         (Some(file), true) => {
-            let now = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let now = settings::text_of(file).with_context(|| format!("cannot read {}", file.display()))?;
             if plan.is_none_or(|plan| plan.text() != now) {
                 bail!("{} was changed since it was read: nothing is written", file.display());
             }
@@ -124,7 +124,7 @@ fn catalog(args: &RecommendArgs) -> anyhow::Result<Catalog> {
     let own = choose_base_strategy().ok().map(|places| places.config_dir().join("layerscope/catalog.toml"));
     for path in own.filter(|path| path.exists()).iter().chain(&args.catalog) {
         let place = path.display().to_string();
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the catalogue {place}"))?;
+        let text = settings::text_of(path).with_context(|| format!("cannot read the catalogue {place}"))?;
         catalog.extend(Catalog::parse(&place, &text)?);
     }
     Ok(catalog)

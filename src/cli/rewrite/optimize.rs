@@ -109,7 +109,7 @@ fn one(
 /// How many of an image's lowest layers are its base's.
 fn base_layers(scanner: Scanner<'_>, image: &Scanned, told: Option<&ImageRef>, ask: bool) -> anyhow::Result<usize> {
     let catalog = Catalog::shipped()?;
-    let finder = Finder { scanner, catalog: &catalog, ask };
+    let finder = Finder { scanner, catalog: &catalog, ask, remember: true };
     finder
         .base_of(image, told)?
         .layers

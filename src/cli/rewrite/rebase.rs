@@ -63,7 +63,7 @@ fn one(
         setting: &usual(&NetworkArgs::default()),
         have: &HashSet::new(),
     };
-    let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline };
+    let finder = Finder { scanner, catalog: &catalog, ask: !args.images.offline, remember: true };
     let found = onto(finder, &request, base, &report::today())?;
     let candidate = found.candidates.first().context("no base")?;
     let old_layers = found.base.layers.context("the base under it can't be told: name it with --from")?;

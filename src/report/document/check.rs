@@ -204,13 +204,16 @@ impl Checked<'_> {
 
     fn rule(&self, outcome: &Outcome) -> RuleDocument {
         let rule = &outcome.rule;
+        let (limit, actual) = (rule.limit.amount(), &outcome.actual);
+        let texts = limit.as_ref().zip(actual.as_ref()).map(|(limit, actual)| limit.beside(actual));
+        let (limit_text, actual_text) = texts.unzip();
         RuleDocument {
             id: rule.id.clone(),
             kind: rule.kind.into(),
             severity: rule.severity.name().into(),
             line: rule.line as u64,
-            limit: rule.limit.amount().as_ref().map(AmountDocument::from),
-            actual: outcome.actual.as_ref().map(AmountDocument::from),
+            limit: limit.as_ref().map(|limit| AmountDocument::of(limit, limit_text)),
+            actual: actual.as_ref().map(|actual| AmountDocument::of(actual, actual_text)),
             verdict: outcome.verdict.name().into(),
             message: outcome.message.clone(),
             reason: rule.reason.clone(),
@@ -268,8 +271,9 @@ impl From<&GrownFile> for GrownDocument {
     }
 }
 
-impl From<&Amount> for AmountDocument {
-    fn from(amount: &Amount) -> Self {
+impl AmountDocument {
+    /// As it is usually written, or as it is beside another.
+    fn of(amount: &Amount, beside: Option<String>) -> Self {
         let (unit, value, names) = match amount {
             Amount::Bytes(bytes) => ("bytes", Some(Number::from(*bytes)), Vec::new()),
             Amount::Count(count) => ("count", Some(Number::from(*count)), Vec::new()),
@@ -277,6 +281,6 @@ impl From<&Amount> for AmountDocument {
             Amount::Seconds(seconds) => ("seconds", Number::from_f64(*seconds), Vec::new()),
             Amount::Names(names) => ("names", None, names.clone()),
         };
-        Self { unit: unit.into(), value, names, text: amount.to_string() }
+        Self { unit: unit.into(), value, names, text: beside.unwrap_or_else(|| amount.to_string()) }
     }
 }

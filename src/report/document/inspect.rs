@@ -111,7 +111,7 @@ pub struct DuplicatesDocument {
 /// Files of one content.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DuplicateDocument {
-    /// Digest of their content: `sha256:…` where it was computed, else `blake3:…`.
+    /// Digest of their content: `blake3:…`, or `sha256:…` where a layer of the image has a table of contents.
     pub digest: String,
     /// Bytes of one copy.
     pub size: u64,
@@ -289,7 +289,7 @@ impl From<&DuplicateGroup> for DuplicateDocument {
     fn from(group: &DuplicateGroup) -> Self {
         let copies = group.copies.iter();
         Self {
-            digest: group.sha256.map_or_else(|| group.content.to_string(), |digest| digest.to_string()),
+            digest: group.content.to_string(),
             size: group.size,
             reclaimable_bytes: group.reclaimable_bytes,
             spread: match group.spread {

@@ -64,7 +64,7 @@ impl From<&Stat<'_>> for StatDocument {
         Self {
             kind: stat.kind.name(),
             size: stat.size,
-            mode: octal(stat.meta.mode),
+            mode: octal(stat.mode()),
             uid: stat.meta.uid,
             gid: stat.meta.gid,
             mtime: stat.meta.mtime,

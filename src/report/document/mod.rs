@@ -79,6 +79,10 @@ pub struct ImageDocument {
     pub created: Option<String>,
     /// Media type of the manifest.
     pub media_type: String,
+    /// Whether layers lie uncompressed in a local archive or layout: a registry would send them compressed, so stored bytes,
+    /// downloads and starts are more than a pull's. Not there where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers_unpacked: Option<bool>,
 }
 
 /// An image's numbers.
@@ -185,6 +189,7 @@ impl From<&Manifest> for ImageDocument {
             platform: manifest.config.platform().to_string(),
             created: manifest.config.created.clone(),
             media_type: manifest.media_type.clone(),
+            layers_unpacked: manifest.lies_unpacked().then_some(true),
         }
     }
 }

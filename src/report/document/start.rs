@@ -195,11 +195,12 @@ pub fn start(images: &[Started<'_>], setting: &Setting, have: &[String]) -> Star
     let documents: Vec<StartImageDocument> = images.iter().map(image).collect();
     let saved = images.split_first().map(|(first, others)| others.iter().map(|other| saved(first, other)).collect());
     let estimated = images.iter().any(|image| image.predicted.estimated);
+    let unpacked = images.iter().any(|image| image.manifest.lies_unpacked());
     StartDocument {
         schema: "layerscope.start/1".into(),
         setting: setting.into(),
         have: have.to_vec(),
-        not_validated: not_validated(setting, estimated, images.iter().any(|image| image.measured.is_some())),
+        not_validated: not_validated(setting, estimated, unpacked, images.iter().any(|image| image.measured.is_some())),
         images: documents,
         saved: saved.unwrap_or_default(),
     }
@@ -250,7 +251,7 @@ fn measured(measured: &Measured) -> Option<MeasuredDocument> {
     })
 }
 
-fn not_validated(setting: &Setting, estimated: bool, measured: bool) -> Vec<String> {
+fn not_validated(setting: &Setting, estimated: bool, unpacked: bool, measured: bool) -> Vec<String> {
     let mut out = vec!["registries with TLS, tokens or redirects: each adds round trips that are not counted"];
     if setting.trust == Trust::Shipped {
         out.push("this machine: the numbers are those of another one");
@@ -263,6 +264,9 @@ fn not_validated(setting: &Setting, estimated: bool, measured: bool) -> Vec<Stri
     }
     if estimated {
         out.push("layers of which only the manifest was read: their unpacked size is a guess");
+    }
+    if unpacked {
+        out.push("layers that lie unpacked here: a registry sends them compressed, so a pull takes less");
     }
     if setting.engine == crate::analyze::startup::Engine::Nerdctl {
         out.push("nerdctl: its numbers are those of containerd's ctr");

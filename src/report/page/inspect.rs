@@ -37,10 +37,9 @@ fn summary(document: &InspectDocument) -> Section {
         row(
             "stored",
             bytes(totals.stored_bytes).toned(Tone::Strong),
-            if document.image.digest.is_some() {
-                format!("what a pull downloads, in {layers}")
-            } else {
-                format!("as this archive stores it, in {layers}")
+            match document.image.layers_unpacked {
+                None => format!("what a pull downloads, in {layers}"),
+                Some(_) => format!("as it lies here, unpacked, in {layers}"),
             },
         ),
         row("files", bytes(totals.file_bytes), "data of the files of all layers".into()),

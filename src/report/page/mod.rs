@@ -65,6 +65,8 @@ pub struct Column {
     pub name: &'static str,
     /// Whether it holds numbers, which stand at the right.
     pub right: bool,
+    /// Whether it is left out on a terminal that is too narrow for all.
+    pub spare: bool,
 }
 
 /// Text that is safe to show, and how it is meant.
@@ -147,11 +149,16 @@ impl From<&str> for Text {
 }
 
 pub(super) fn left(name: &'static str) -> Column {
-    Column { name, right: false }
+    Column { name, right: false, spare: false }
 }
 
 pub(super) fn right(name: &'static str) -> Column {
-    Column { name, right: true }
+    Column { name, right: true, spare: false }
+}
+
+/// Numbers that a narrow terminal can do without.
+pub(super) fn spare(name: &'static str) -> Column {
+    Column { spare: true, ..right(name) }
 }
 
 fn bytes(bytes: u64) -> Text {
@@ -180,7 +187,8 @@ fn heading(title: &str, note: &str) -> Text {
 /// `linux/amd64 · created 2024-03-05T08:00:00Z`
 fn facts(image: &ImageDocument) -> Text {
     let created = image.created.as_ref().map(|created| format!(" · created {created}")).unwrap_or_default();
-    Text::from(format!("{}{created}", image.platform)).toned(Tone::Dim)
+    let unpacked = image.layers_unpacked.map(|_| " · unpacked layers: a pull downloads less").unwrap_or_default();
+    Text::from(format!("{}{created}{unpacked}", image.platform)).toned(Tone::Dim)
 }
 
 /// How seconds are meant that are saved; `None` where they are no more than what the forecast may be off.

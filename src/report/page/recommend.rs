@@ -1,6 +1,6 @@
 //! The page of `recommend`: what is under the image, what could be, and why or why not.
 
-use super::{Page, Section, Table, Text, Tone, digest, facts, familiar, gain, left, right};
+use super::{Page, Section, Table, Text, Tone, digest, facts, familiar, gain, left, right, spare};
 use crate::report::document::{
     CandidateDocument, FiguresDocument, ReasonDocument, RecommendDocument, SavedDocument, SettingDocument,
 };
@@ -50,10 +50,10 @@ fn bases(document: &RecommendDocument) -> Section {
         left("verdict"),
         right("stored"),
         right(""),
-        right("files"),
-        right(""),
-        right("packages"),
-        right("layers"),
+        spare("files"),
+        spare(""),
+        spare("packages"),
+        spare("layers"),
         right("cold start"),
         right("saved"),
     ];
