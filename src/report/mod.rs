@@ -87,7 +87,7 @@ impl Look {
     /// Fits `$COLUMNS`, if it is given, or else the terminal on standard output.
     pub fn new(color: bool, columns: Option<&str>) -> Self {
         let given = columns.and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
-        Self { color, width: given.or_else(terminal::terminal_width).unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH) }
+        Self { color, width: given.or_else(terminal::width).unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH) }
     }
 }
 

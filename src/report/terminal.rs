@@ -19,7 +19,7 @@ const BAR: usize = 8;
 const ENDS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /// The width of the terminal on standard output, if there is one.
-pub(super) fn terminal_width() -> Option<u16> {
+pub(super) fn width() -> Option<u16> {
     Grid::new().width()
 }
 
@@ -92,8 +92,8 @@ fn grid(table: &Table, look: Look) -> Grid {
 /// The table without what it can do without, as far as there is no room: the last such columns go first.
 fn fitted(table: &Table, room: u16) -> Cow<'_, Table> {
     let needed = |at: &usize| match table.columns[*at].right {
-        true => width(table, *at),
-        false => width(table, *at).min(TEXTS),
+        true => widest(table, *at),
+        false => widest(table, *at).min(TEXTS),
     };
     let mut shown: Vec<usize> = (0..table.columns.len()).collect();
     while shown.iter().map(|at| needed(at) + usize::from(GAP)).sum::<usize>() > usize::from(room + GAP) {
@@ -109,7 +109,7 @@ fn fitted(table: &Table, room: u16) -> Cow<'_, Table> {
 }
 
 /// How wide the widest cell of a column is.
-fn width(table: &Table, at: usize) -> usize {
+fn widest(table: &Table, at: usize) -> usize {
     let texts = table.rows.iter().filter_map(|row| row.get(at)).flat_map(|text| text.text.lines());
     texts.chain([table.columns[at].name]).map(|line| line.chars().count()).max().unwrap_or(0)
 }
@@ -117,7 +117,7 @@ fn width(table: &Table, at: usize) -> usize {
 /// For each column that has bars, if there is room for all of them: the width of what stands beside them.
 fn bars(table: &Table, look: Look) -> Vec<Option<usize>> {
     let has_bar = |at: usize| table.rows.iter().any(|row| row.get(at).is_some_and(|text| text.bar.is_some()));
-    let columns: Vec<(usize, bool)> = (0..table.columns.len()).map(|at| (width(table, at), has_bar(at))).collect();
+    let columns: Vec<(usize, bool)> = (0..table.columns.len()).map(|at| (widest(table, at), has_bar(at))).collect();
     let needed = |(width, bar): &(usize, bool)| width + usize::from(GAP) + if *bar { BAR + 1 } else { 0 };
     let fits = columns.iter().map(needed).sum::<usize>() <= usize::from(look.width + GAP);
     columns.into_iter().map(|(width, bar)| (bar && fits && !table.one_line).then_some(width)).collect()

@@ -234,15 +234,11 @@ impl Cache {
     /// The folders with files in them, of every version, each before the one that it is in.
     fn folders(&self) -> Result<Vec<PathBuf>, CacheError> {
         let versions = entries(&self.dir)?.into_iter().filter(|entry| is_version(&entry.file_name()));
-        let folders = versions.map(|entry| entry.path());
-        let folders = folders.flat_map(|version| [version.join(LAYERS), version.join(MANIFESTS), version]);
         // What a link leads to is not the cache's.
-        let is_own = |path: &PathBuf| {
-            let parent = path.parent().unwrap_or(&self.dir);
-            let is_dir = |path: &Path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
-            is_dir(path) && (parent == self.dir || is_dir(parent))
-        };
-        Ok(folders.filter(is_own).collect())
+        let is_dir = |path: &PathBuf| path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+        let versions = versions.map(|entry| entry.path()).filter(is_dir);
+        let folders = versions.flat_map(|version| [version.join(LAYERS), version.join(MANIFESTS), version]);
+        Ok(folders.filter(is_dir).collect())
     }
 
     fn layer_path(&self, blob: &Digest) -> PathBuf {

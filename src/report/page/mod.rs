@@ -191,7 +191,6 @@ fn facts(image: &ImageDocument) -> Text {
     Text::from(format!("{}{created}{unpacked}", image.platform)).toned(Tone::Dim)
 }
 
-/// How seconds are meant that are saved; `None` where they are no more than what the forecast may be off.
 /// What is not told of the packages of layers that were indexed from their tables of contents.
 fn unread(UnreadDocument { files, bytes }: &UnreadDocument) -> Text {
     let (programs, size) = (human::counted(*files, "program"), human::bytes(*bytes));
@@ -199,6 +198,7 @@ fn unread(UnreadDocument { files, bytes }: &UnreadDocument) -> Text {
         .toned(Tone::Dim)
 }
 
+/// How seconds are meant that are saved; `None` where they are no more than what the forecast may be off.
 fn gain(seconds: f64, error: f64) -> Option<Tone> {
     let tone = if seconds > 0.0 { Tone::Good } else { Tone::Bad };
     Saving { seconds, error }.is_measurable().then_some(tone)
