@@ -349,6 +349,34 @@ fn lists_of_tags_that_never_end_or_lead_away() {
     insta::assert_snapshot!(tags_of(&endless.start()).unwrap_err(), @"library/app has more than 200000 tags: refused");
 }
 
+#[test]
+fn lists_of_tags_that_bring_little_on_each_page_end() {
+    let endless = hub().trick(|ask, _, _| {
+        let page: usize = ask.query("page").map_or(0, |page| page.parse().unwrap());
+        let next = format!(r#"</v2/library/app/tags/list?page={}>; rel="next""#, page + 1);
+        Reply::new(200, json!({ "tags": [format!("v{page}")] }).to_string()).with("Link", next)
+    });
+    let endless = endless.start();
+    insta::assert_snapshot!(tags_of(&endless).unwrap_err(), @"library/app lists its tags on more than 1000 pages: refused");
+    assert_eq!(endless.server.log().len(), 1000);
+}
+
+#[test]
+fn what_can_be_no_tag_is_left_out() {
+    let (longest, longer) = ("a".repeat(128), "a".repeat(129));
+    let tags = ["_1.0-x", "", "b", ".b", "-b", "a b", "a/b", "\u{e9}", "\u{1b}[31m", &longer, &longest, "b"];
+    let first = json!({ "tags": tags });
+    let registry = hub().trick(move |ask, _, _| match ask.query("page") {
+        None => Reply::new(200, first.to_string()).with("Link", r#"<?page=1>; rel="next""#),
+        // Nothing of it is new.
+        Some(page) => Reply::new(200, json!({ "tags": [format!("{page}/{longer}")] }).to_string())
+            .with("Link", format!(r#"<?page={page}1>; rel="next""#)),
+    });
+    let registry = registry.start();
+    assert_eq!(tags_of(&registry).unwrap(), ["_1.0-x", "b", &longest]);
+    assert_eq!(registry.server.log().len(), 2);
+}
+
 fn tags_of(registry: &FakeRegistry) -> Result<Vec<String>, String> {
     let ImageRef::Registry(reference) = registry.name("1").parse().unwrap() else { panic!("a registry's name") };
     source::tags(&reference, &options()).map_err(|error| filter(error.to_string(), registry))

@@ -159,6 +159,14 @@ pub enum RegistryError {
         /// What is allowed.
         limit: usize,
     },
+    /// A list of tags in pages without end.
+    #[error("{name} lists its tags on more than {limit} pages: refused")]
+    TooManyPages {
+        /// The repository.
+        name: String,
+        /// What is allowed.
+        limit: usize,
+    },
     /// Asked again and again.
     #[error("{source} (tried {tries} times)")]
     Tries {

@@ -180,6 +180,8 @@ impl Drop for Server {
 }
 
 fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Ask>>, handle: &dyn Fn(&Ask) -> Reply) {
+    // Head and body are sent one after the other: the second must not wait for an answer to the first.
+    stream.set_nodelay(true).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     while let Some(ask) = Ask::read(&mut reader) {
         seen.lock().unwrap().push(ask.clone());
