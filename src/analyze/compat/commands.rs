@@ -222,11 +222,11 @@ fn entrypoint(facts: &Facts<'_>) -> Option<Problem> {
 /// Scripts of the application that nothing is known to start.
 fn shebangs(facts: &Facts<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let path: Vec<LayerPath> = facts.new.env("PATH").unwrap_or_default().split(':').map(LayerPath::from).collect();
     for found in &facts.own_files {
         let Some(Loadable::Script(script)) = found.loadable else { continue };
         let folder = found.path.parent();
-        let in_path = facts.new.env("PATH").unwrap_or_default().split(':').any(|path| LayerPath::from(path) == folder);
-        let verdict = if in_path { Verdict::Undecided } else { Verdict::Works };
+        let verdict = if path.contains(&folder) { Verdict::Undecided } else { Verdict::Works };
         for word in needs(facts, script) {
             let what = format!("scripts of the application need {word}, which is not there");
             let package = facts.owners.of_file(word.trim_start_matches('/'));

@@ -1,9 +1,9 @@
 //! What the application runs with on the candidate: its own settings over the candidate's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Application;
-use super::world::{DEFAULT_PATH, env};
+use super::world::DEFAULT_PATH;
 use crate::model::RuntimeConfig;
 
 /// Settings that the application left as its base has them become the candidate's; others stay.
@@ -46,20 +46,27 @@ fn laid_over<V: Clone + PartialEq>(
 /// The candidate's variables in order, then the application's own. A value that was built on the base's (`PATH=/x:$PATH`)
 /// is built on the candidate's.
 fn merged_env(own: &[String], base: &[String], candidate: &[String]) -> Vec<String> {
-    let mut merged: Vec<String> = candidate.to_vec();
-    for pair in own {
-        let Some((key, value)) = pair.split_once('=') else { continue };
-        let old = env(base, key).or((key == "PATH" && !base.is_empty()).then_some(DEFAULT_PATH));
+    let (old, new) = (by_name(base), by_name(candidate));
+    let mut set: BTreeMap<usize, (&str, String)> = BTreeMap::new();
+    for (key, (at, value)) in by_name(own) {
+        let usual = (key == "PATH").then_some(DEFAULT_PATH);
+        let old = old.get(key).map(|(_, old)| *old).or(usual.filter(|_| !base.is_empty()));
         if old == Some(value) {
             continue;
         }
-        let new = env(candidate, key).or((key == "PATH").then_some(DEFAULT_PATH)).unwrap_or_default();
+        let new = new.get(key).map(|(_, new)| *new).or(usual).unwrap_or_default();
         let value = old.and_then(|old| rebuilt(value, old, new)).unwrap_or_else(|| value.to_owned());
-        let is_key = |pair: &String| pair.split_once('=').is_some_and(|(other, _)| other == key);
-        merged.retain(|pair| !is_key(pair));
-        merged.push(format!("{key}={value}"));
+        set.insert(at, (key, format!("{key}={value}")));
     }
-    merged
+    let names: HashSet<&str> = set.values().map(|(key, _)| *key).collect();
+    let kept = candidate.iter().filter(|pair| pair.split_once('=').is_none_or(|(key, _)| !names.contains(key)));
+    kept.cloned().chain(set.values().map(|(_, pair)| pair.clone())).collect()
+}
+
+/// The variables by name, each with its place; the last one of a name counts.
+fn by_name(env: &[String]) -> HashMap<&str, (usize, &str)> {
+    let pairs = env.iter().enumerate().filter_map(|(at, pair)| Some((at, pair.split_once('=')?)));
+    pairs.map(|(at, (key, value))| (key, (at, value))).collect()
 }
 
 /// `/x:OLD` becomes `/x:NEW`.

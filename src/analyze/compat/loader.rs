@@ -1,7 +1,6 @@
 //! What a loader maps for a program, and what it does not find: the closure of needed libraries, breadth first.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::search::{Libc, Places};
 use super::world::{Found, World};
@@ -18,7 +17,6 @@ pub(super) struct Loader<'w> {
     pub(super) target: Target,
     /// Its own file.
     own: (LayerPath, &'w Elf),
-    found: RefCell<HashMap<LayerPath, Option<Found<'w>>>>,
 }
 
 /// A file that is mapped.
@@ -32,6 +30,8 @@ pub(super) struct Object<'w> {
     /// The object that needed it first.
     parent: Option<usize>,
     names: Vec<Box<[u8]>>,
+    /// Folders of its RUNPATH, or of its RPATH where it has none, that are there.
+    folders: Rc<[LayerPath]>,
 }
 
 /// All that is mapped together.
@@ -64,7 +64,7 @@ impl<'w> Loader<'w> {
             places.unknown = Some("glibc's loader is only imitated");
         }
         let own = (found.path, &**elf);
-        Some(Self { world, places, target: elf.target, own, found: RefCell::default() })
+        Some(Self { world, places, target: elf.target, own })
     }
 
     /// A program started, with what LD_PRELOAD names and all it needs.
@@ -117,7 +117,9 @@ impl<'w> Loader<'w> {
         name: Option<&[u8]>,
     ) {
         let names = elf.soname.as_deref().into_iter().chain(name).map(Into::into).collect();
-        mapped.objects.push(Object { opened, path, elf, parent, names });
+        let paths = elf.runpath.as_deref().or(elf.rpath.as_deref()).unwrap_or_default();
+        let folders = self.world.there(self.expanded(&opened, paths)).into();
+        mapped.objects.push(Object { opened, path, elf, parent, names, folders });
     }
 
     /// The loader is in every process, whether or not it is asked for.
@@ -162,54 +164,42 @@ impl<'w> Loader<'w> {
 
     fn open(&self, mapped: &Mapped<'w>, by: usize, name: &[u8]) -> Option<Opened<'w>> {
         if name.contains(&b'/') {
-            let path = self.expanded(&mapped.objects[by], name).into_iter().next()?;
+            let path = self.expanded(&mapped.objects[by].opened, name).into_iter().next()?;
             return self.try_open(&path);
         }
-        let folders = self.folders(mapped, by);
         let elf = mapped.objects[by].elf;
         let cached = self.places.cache.get(name).filter(|_| !elf.no_default_folders);
         let defaults = if elf.no_default_folders { &[][..] } else { &self.places.default };
         let in_folder = |folder: &LayerPath| self.try_open(&folder.join(name));
-        let first = folders.iter().find_map(in_folder);
+        let first = self.folders(mapped, by).find_map(in_folder);
         let second = || cached.and_then(|paths| paths.iter().find_map(|path| self.try_open(path)));
         first.or_else(second).or_else(|| defaults.iter().find_map(in_folder))
     }
 
-    /// Folders that are searched before those that the loader knows by itself.
-    fn folders(&self, mapped: &Mapped<'w>, by: usize) -> Vec<LayerPath> {
+    /// Folders that are searched before those that the loader knows by itself. glibc has those of RPATH first, unless
+    /// there is a RUNPATH, which is for its own file alone; musl takes both for the same.
+    fn folders<'m>(&'m self, mapped: &'m Mapped<'w>, by: usize) -> impl Iterator<Item = &'m LayerPath> {
+        let musl = self.places.libc == Libc::Musl;
         let object = &mapped.objects[by];
-        let environment = self.places.environment.iter().cloned();
-        let own = |paths: &Option<Box<[u8]>>, object: &Object<'w>| {
-            paths.as_deref().map_or_else(Vec::new, |paths| self.expanded(object, paths))
-        };
-        if self.places.libc == Libc::Musl {
-            let chain = Chain { mapped, at: Some(by) };
-            let paths = chain.map(|object| {
-                own(if object.elf.runpath.is_some() { &object.elf.runpath } else { &object.elf.rpath }, object)
-            });
-            return environment.chain(paths.flatten()).collect();
-        }
-        let mut folders = Vec::new();
-        if object.elf.runpath.is_none() {
-            let program = mapped.objects.first();
-            let chain = Chain { mapped, at: Some(by) }.chain(program);
-            let chain = chain.filter(|object| object.elf.runpath.is_none());
-            folders.extend(chain.flat_map(|object| own(&object.elf.rpath, object)));
-        }
-        folders.extend(environment);
-        folders.extend(own(&object.elf.runpath, object));
-        folders
+        let has_runpath = object.elf.runpath.is_some();
+        let chain = Chain { mapped, at: Some(by) }.chain(mapped.objects.first().filter(|_| !musl));
+        let named = chain.filter(move |other| musl || !has_runpath && other.elf.runpath.is_none());
+        let named = named.flat_map(|other| other.folders.iter());
+        let own: &[LayerPath] = if has_runpath && !musl { &object.folders } else { &[] };
+        let environment = self.places.environment.as_slice();
+        let (before, after) = if musl { (environment, &[][..]) } else { (&[][..], environment) };
+        before.iter().chain(named).chain(after).chain(own)
     }
 
-    fn expanded(&self, object: &Object<'w>, paths: &[u8]) -> Vec<LayerPath> {
-        let folder = object.opened.parent();
+    /// Paths of a file that was opened by a path.
+    fn expanded(&self, opened: &LayerPath, paths: &[u8]) -> Vec<LayerPath> {
+        let folder = opened.parent();
         let origin = self.world.tree.follow(&folder, true).map_or(folder, |(path, _)| path);
         self.places.expand(&self.world, paths, &origin)
     }
 
     fn try_open(&self, path: &LayerPath) -> Option<Opened<'w>> {
-        let mut cache = self.found.borrow_mut();
-        let found = cache.entry(path.clone()).or_insert_with(|| self.world.file(path)).clone()?;
+        let found = self.world.file(path)?;
         match found.loadable? {
             Loadable::Elf(elf) if elf.target == self.target => Some(Opened::Elf(path.clone(), found, elf)),
             Loadable::Elf(_) | Loadable::Script(_) => None,

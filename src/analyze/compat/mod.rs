@@ -34,7 +34,7 @@ pub use compiled::compiled;
 use owner::Owners;
 use python::Pythons;
 use summary::Problem;
-use world::{Found, World};
+use world::{Found, World, path_of};
 
 /// What is to run on another base.
 pub struct Application<'a> {
@@ -160,8 +160,15 @@ pub fn check(application: &Application<'_>, candidate: Subject<'_>) -> Compatibi
     let union = Tree::new([candidate.tree.layers(), own].concat());
     let base = Tree::new(below.to_vec());
     let config = config::merged(application, &candidate.image.manifest.config.config);
-    let old = World::new(image.tree, application.runs_with, base_layers);
-    let new = World::new(&union, &config, candidate.tree.layers().len());
+    let environments = [application.base.unwrap_or(&config), application.runs_with, &config];
+    let too_large = environments.iter().find_map(|config| world::too_large(config));
+    if let Some(why) = too_large {
+        let reasons = summary::reasons(vec![Problem::new(Verdict::Undecided, "environment", why)]);
+        return Compatibility { verdict: Verdict::Undecided, reasons, config };
+    }
+    let (old_path, new_path) = (path_of(image.tree, application.runs_with), path_of(&union, &config));
+    let old = World::new(image.tree, application.runs_with, &old_path, base_layers);
+    let new = World::new(&union, &config, &new_path, candidate.tree.layers().len());
     let facts = Facts {
         application,
         candidate,

@@ -46,7 +46,7 @@ fn users(facts: &Facts<'_>) -> Vec<Problem> {
                 Text::Known(text) => text.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect(),
                 Text::Missing | Text::Unknown => BTreeSet::new(),
             };
-            let below = super::world::World::new(facts.candidate.tree, facts.new.config, usize::MAX);
+            let below = super::world::World::new(facts.candidate.tree, facts.new.config, &[], usize::MAX);
             let (own, base) = (names(facts.new.text(&file.into())), names(below.text(&file.into())));
             let hidden: BTreeSet<String> = base.difference(&own).cloned().collect();
             let first = hidden.first()?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::commands::has_shell;
 use super::summary::{Problem, listed};
-use super::world::World;
+use super::world::{World, path_of};
 use super::{Facts, Verdict, commands, compiled};
 use crate::shell;
 
@@ -48,8 +48,10 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Problem> {
         return Vec::new();
     }
     let verdict = if facts.application.built { Verdict::Works } else { Verdict::Breaks };
-    let old = World::new(facts.base, facts.application.base.unwrap_or(facts.application.runs_with), usize::MAX);
-    let new = World::new(facts.candidate.tree, facts.new.config, usize::MAX);
+    let (config, candidate) = (facts.application.base.unwrap_or(facts.application.runs_with), facts.candidate.tree);
+    let (old_path, new_path) = (path_of(facts.base, config), path_of(candidate, facts.new.config));
+    let old = World::new(facts.base, config, &old_path, usize::MAX);
+    let new = World::new(candidate, facts.new.config, &new_path, usize::MAX);
     if !has_shell(&new) && has_shell(&old) {
         let what = "a rebuild fails: its RUN commands need a shell";
         return vec![Problem::new(verdict, "rebuild-shell", what).missing("/bin/sh").hint(APART.to_owned())];

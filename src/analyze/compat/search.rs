@@ -50,7 +50,7 @@ impl Libc {
 /// Folders and names that a loader knows by itself.
 pub(super) struct Places {
     pub(super) libc: Libc,
-    /// LD_LIBRARY_PATH.
+    /// The folders of LD_LIBRARY_PATH.
     pub(super) environment: Vec<LayerPath>,
     /// Of glibc: what `ld.so.cache` says, by name.
     pub(super) cache: HashMap<Vec<u8>, Vec<LayerPath>>,
@@ -65,7 +65,7 @@ impl Places {
     /// Of the loader that lies at a path, links followed.
     pub(super) fn of(world: &World<'_>, loader: &LayerPath, target: Target) -> Self {
         let libc = Libc::of_loader(loader);
-        let environment = split(world, world.env("LD_LIBRARY_PATH").unwrap_or_default(), &[':', ';']);
+        let environment = world.folders(world.env("LD_LIBRARY_PATH").unwrap_or_default(), &[':', ';']);
         let mut places = Self {
             libc,
             environment,
@@ -85,11 +85,11 @@ impl Places {
         let file = LayerPath::clean(format!("etc/ld-musl-{}.path", target.name()).as_bytes());
         let usual = "/lib:/usr/local/lib:/usr/lib";
         self.default = match world.text(&file) {
-            Text::Missing => split(world, usual, &[':']),
-            Text::Known(text) => split(world, &text, &[':', '\n']),
+            Text::Missing => world.folders(usual, &[':']),
+            Text::Known(text) => world.folders(&text, &[':', '\n']),
             Text::Unknown => {
                 self.unknown = Some("the loader's list of folders could not be kept");
-                split(world, usual, &[':'])
+                world.folders(usual, &[':'])
             }
         };
     }
@@ -134,11 +134,6 @@ impl Places {
             [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.", b"libutil.", b"libxnet."];
         self.libc == Libc::Musl && RESERVED.iter().any(|prefix| name.starts_with(prefix))
     }
-}
-
-fn split(world: &World<'_>, paths: &str, separators: &[char]) -> Vec<LayerPath> {
-    let paths = paths.split(separators).map(str::trim).filter(|path| !path.is_empty());
-    paths.map(|path| world.absolute(path.as_bytes())).collect()
 }
 
 /// glibc's cache (`dl-cache.h`, `struct cache_file_new`): a header of 48 bytes, then 24 for each library, which point

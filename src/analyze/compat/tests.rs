@@ -204,6 +204,32 @@ fn paths_in_the_file_and_in_the_settings_are_followed() {
     );
 }
 
+/// What lies behind hundreds of other folders is not found, and that is no reason to say that it is not there.
+#[test]
+fn lists_of_folders_without_end_are_not_searched() {
+    let own = "elf app/tool interp=/lib64/ld-linux-x86-64.so.2 needed=libx.so.1,libc.so.6
+        elf opt/x/libx.so.1 soname=libx.so.1 needed=libc.so.6";
+    let list = |count: usize| (1..count).map(|i| format!("/d{i}:")).collect::<String>() + "/opt/x:/app";
+    for name in ["PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH"] {
+        let app = |count| case(own, "tool").with(|config| config.env = vec![format!("{name}={}", list(count))]);
+        let told = told(&app(500).on(GLIBC));
+        let expected = format!(
+            "undecided\nundecided environment: {name} names more than 500 places, or is too long: what is in them is not looked at []"
+        );
+        assert_eq!(told, expected);
+    }
+    let both = vec![format!("PATH={}", list(499)), format!("LD_LIBRARY_PATH={}", list(499))];
+    assert_eq!(case(own, "tool").with(|config| config.env = both).told(GLIBC), "works");
+    // The candidate's settings count as well.
+    let config = RuntimeConfig { env: vec![format!("PATH={}", list(500))], ..RuntimeConfig::default() };
+    let plain = case(own, "/app/tool").with(|config| config.env = vec!["LD_LIBRARY_PATH=/opt/x".into()]);
+    assert_eq!(rules(&plain.on_config(GLIBC, config)), (Verdict::Undecided, vec!["environment"]));
+    let many = RuntimeConfig { env: (0..=500).map(|i| format!("V{i}=")).collect(), ..RuntimeConfig::default() };
+    assert_eq!(rules(&plain.on_config(GLIBC, many)), (Verdict::Undecided, vec!["environment"]));
+    let long = RuntimeConfig { env: vec![format!("PATH=/{}", "d/".repeat(70_000))], ..RuntimeConfig::default() };
+    assert_eq!(rules(&plain.on_config(GLIBC, long)), (Verdict::Undecided, vec!["environment"]));
+}
+
 #[test]
 fn what_the_loader_is_needed_by_does_not_end_the_search() {
     let base = "elf lib/liba.so.1 soname=liba.so.1 needed=ld-linux-x86-64.so.2,libb.so.1

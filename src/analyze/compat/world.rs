@@ -1,6 +1,7 @@
 //! A root file system and what runs in it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::elf::Loadable;
 use crate::model::{Entry, EntryId, LayerPath, RuntimeConfig};
@@ -9,12 +10,21 @@ use crate::tree::{Node, Tree};
 /// What engines give a process whose image sets no PATH.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const EXECUTABLE: u16 = 0o111;
+/// Lists in the environment that are searched again and again.
+const LISTS: [&str; 4] = ["PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH"];
+/// What such a list may name, and how many variables there may be. The longest that are made, by the module systems of
+/// large machines, name some two hundred folders.
+const MOST_NAMED: usize = 500;
+/// Linux starts no program with a longer variable (execve(2)).
+const LONGEST: usize = 128 << 10;
 
 /// A tree with the settings that its processes start with.
 #[derive(Clone, Copy)]
 pub(super) struct World<'w> {
     pub(super) tree: &'w Tree,
     pub(super) config: &'w RuntimeConfig,
+    /// The folders of PATH.
+    path: &'w [LayerPath],
     /// Layers from this one on are the application's.
     own_from: u32,
 }
@@ -38,8 +48,9 @@ pub(super) enum Text<'w> {
 }
 
 impl<'w> World<'w> {
-    pub(super) fn new(tree: &'w Tree, config: &'w RuntimeConfig, base_layers: usize) -> Self {
-        Self { tree, config, own_from: u32::try_from(base_layers).unwrap_or(u32::MAX) }
+    /// `path` is what [`path_of`] gives for the same tree and settings.
+    pub(super) fn new(tree: &'w Tree, config: &'w RuntimeConfig, path: &'w [LayerPath], base_layers: usize) -> Self {
+        Self { tree, config, path, own_from: u32::try_from(base_layers).unwrap_or(u32::MAX) }
     }
 
     /// The regular file that a path leads to.
@@ -132,10 +143,39 @@ impl<'w> World<'w> {
         if word.contains('/') {
             return Some(self.absolute(word.as_bytes())).filter(runs);
         }
-        let folders = self.env("PATH").unwrap_or(DEFAULT_PATH);
-        let candidates = folders.split(':').map(|folder| self.absolute(format!("{folder}/{word}").as_bytes()));
-        candidates.into_iter().find(runs)
+        self.path.iter().map(|folder| folder.join(word.as_bytes())).find(runs)
     }
+
+    /// The folders of a list that are there.
+    pub(super) fn folders(&self, list: &str, separators: &[char]) -> Vec<LayerPath> {
+        let folders = list.split(separators).map(str::trim).filter(|folder| !folder.is_empty());
+        self.there(folders.map(|folder| self.absolute(folder.as_bytes())))
+    }
+
+    /// Those folders that are there, each once.
+    pub(super) fn there(&self, folders: impl IntoIterator<Item = LayerPath>) -> Vec<LayerPath> {
+        let mut seen = HashSet::new();
+        folders.into_iter().filter(|folder| self.is_dir(folder) && seen.insert(folder.clone())).collect()
+    }
+}
+
+/// The folders of PATH that are there.
+pub(super) fn path_of(tree: &Tree, config: &RuntimeConfig) -> Vec<LayerPath> {
+    let world = World::new(tree, config, &[], 0);
+    world.folders(world.env("PATH").unwrap_or(DEFAULT_PATH), &[':'])
+}
+
+/// What makes an environment too large to be searched: then nothing is told of what runs with it.
+pub(super) fn too_large(config: &RuntimeConfig) -> Option<String> {
+    if config.env.len() > MOST_NAMED {
+        return Some(format!("more than {MOST_NAMED} variables are set: what it runs with is not looked at"));
+    }
+    let is_long = |name: &&&str| {
+        let list = env(&config.env, name).unwrap_or_default();
+        list.len() > LONGEST || list.split([':', ';', ' ']).nth(MOST_NAMED).is_some()
+    };
+    let name = LISTS.iter().find(is_long)?;
+    Some(format!("{name} names more than {MOST_NAMED} places, or is too long: what is in them is not looked at"))
 }
 
 /// The value of a variable; the last one counts.
