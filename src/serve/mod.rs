@@ -1,7 +1,8 @@
 //! A read-only registry over OCI layouts and archives: `docker pull` and `podman pull` in a room without a network.
 //!
 //! It speaks the parts of the OCI distribution-spec that pulling needs. What is served is read where it lies, piece by
-//! piece; nothing is copied, except that a compressed archive is unpacked into a temporary file.
+//! piece; nothing is copied, except that a compressed archive is unpacked into a temporary file. Symbolic links within a
+//! layout are not followed.
 
 mod answer;
 mod body;

@@ -1,10 +1,12 @@
 //! The files of an image layout or archive by name: in a folder, or in a tar that is read where it stands.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags, openat};
 
 use super::archive_tar::TarFile;
 
@@ -12,6 +14,9 @@ use super::archive_tar::TarFile;
 pub(crate) enum Files {
     /// A folder. Symbolic links in it are followed: it is the person's own.
     Dir(PathBuf),
+    /// A folder whose files are given to others. No symbolic link in it is followed: whoever made it could link to any
+    /// file of this machine.
+    Published(PathBuf),
     /// A tar. Links in it lead to members of it, and nowhere else.
     Tar(TarFile),
 }
@@ -106,7 +111,7 @@ impl Files {
     /// The folder or archive, for messages.
     pub(crate) fn place(&self) -> String {
         match self {
-            Self::Dir(dir) => dir.display().to_string(),
+            Self::Dir(dir) | Self::Published(dir) => dir.display().to_string(),
             Self::Tar(tar) => tar.place().to_owned(),
         }
     }
@@ -114,7 +119,7 @@ impl Files {
     /// Whether a file is there.
     pub(crate) fn has(&self, name: &str) -> bool {
         match self {
-            Self::Dir(dir) => dir.join(name).is_file(),
+            Self::Dir(dir) | Self::Published(dir) => dir.join(name).is_file(),
             Self::Tar(tar) => tar.has(name),
         }
     }
@@ -122,7 +127,15 @@ impl Files {
     /// Opens a file. `name` is fixed or made from a digest, so none leads out of a folder.
     pub(crate) fn open(&self, name: &str) -> Result<Part, FilesError> {
         match self {
-            Self::Dir(dir) => open_file(&dir.join(name))?.ok_or_else(|| self.missing(name)),
+            Self::Dir(dir) => {
+                let path = dir.join(name);
+                open_file(&path, path.metadata(), || File::open(&path))?.ok_or_else(|| self.missing(name))
+            }
+            Self::Published(dir) => {
+                let path = dir.join(name);
+                let open = || open_without_links(dir, name);
+                open_file(&path, path.symlink_metadata(), open)?.ok_or_else(|| self.missing(name))
+            }
             Self::Tar(tar) => tar.member(name).ok_or_else(|| self.missing(name)),
         }
     }
@@ -137,20 +150,31 @@ impl Files {
     }
 }
 
-/// A file of a folder; `None` where there is none.
-fn open_file(path: &Path) -> Result<Option<Part>, FilesError> {
+/// A file of a folder; `None` where there is none. It is looked at before it is opened: to open a pipe would wait for
+/// its other end.
+fn open_file(
+    path: &Path,
+    looked_at: io::Result<Metadata>,
+    open: impl FnOnce() -> io::Result<File>,
+) -> Result<Option<Part>, FilesError> {
     let name = path.display().to_string();
-    // Looked at before it is opened: to open a pipe would wait for its other end.
-    let opened = match path.metadata() {
-        Ok(metadata) if !metadata.is_file() => return Err(FilesError::NotAFile { path: name }),
-        Ok(metadata) => File::open(path).map(|file| Part::new(name.clone(), Arc::new(file), 0, metadata.len())),
-        Err(error) => Err(error),
-    };
+    let opened = looked_at.and_then(|metadata| if metadata.is_file() { open().map(Some) } else { Ok(None) });
+    // Something else may be there by now.
+    let opened = opened.and_then(|file| file.map(|file| Ok((file.metadata()?, file))).transpose());
     match opened {
-        Ok(part) => Ok(Some(part)),
+        Ok(Some((metadata, file))) if metadata.is_file() => {
+            Ok(Some(Part::new(name, Arc::new(file), 0, metadata.len())))
+        }
+        Ok(_) => Err(FilesError::NotAFile { path: name }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(FilesError::Io { path: name, source }),
     }
+}
+
+/// Opens a file of a folder, with no symbolic link on the way from there; the folder itself may be one.
+fn open_without_links(dir: &Path, name: &str) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    name.split('/').try_fold(File::open(dir)?, |at, part| Ok(openat(&at, part, flags, Mode::empty())?.into()))
 }
 
 /// A piece of a file, from its first byte on. Others may read other pieces, or the same, at the same time.

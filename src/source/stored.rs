@@ -8,7 +8,7 @@ use super::files::Files;
 use super::oci_layout::Layout;
 use super::{SourceError, locate};
 
-/// A folder or file with images in it.
+/// A folder or file with images in it, all of which are given to others.
 pub(crate) enum Stored {
     /// An OCI layout.
     Layout(Layout),
@@ -25,7 +25,7 @@ impl Stored {
     /// Opens a layout or an archive of either kind; one that is both is a layout.
     pub(crate) fn open(path: &Path) -> Result<Self, SourceError> {
         if path.is_dir() {
-            return Ok(Self::Layout(Layout::open(Files::folder(path)?)?));
+            return Ok(Self::Layout(Layout::open(Files::Published(path.to_owned()))?));
         }
         let tar = TarFile::open(path)?;
         match (tar.has("index.json"), tar.has("manifest.json") || tar.has("repositories")) {

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc;
@@ -283,6 +284,42 @@ fn a_blob_that_changed_on_disk_is_no_manifest() {
     let file = sandbox.path("served/Work Shop/blobs").join(sha256(&manifest).replace(':', "/"));
     std::fs::write(file, [manifest.as_slice(), b" "].concat()).unwrap();
     assert_eq!(server.get("/v2/work-shop/manifests/full").failure(), "500 UNKNOWN");
+}
+
+/// Who made a layout could link to any file of the machine that serves it.
+#[test]
+fn links_in_a_layout_lead_nowhere() {
+    let (secret, name) = ("the secret that must not be read", "a".repeat(64));
+    let sandbox = Sandbox::new();
+    let outside = sandbox.write(format!("outside/sha256/{name}"), secret);
+    let blobs = sandbox.path("outside");
+    for (layout, link, target) in [
+        ("blob", format!("blobs/sha256/{name}"), outside.clone()),
+        ("beside", format!("blobs/sha256/{name}"), format!("../../../outside/sha256/{name}").into()),
+        ("algorithm", "blobs/sha256".into(), blobs.join("sha256")),
+        ("blobs", "blobs".into(), blobs),
+    ] {
+        let path = sandbox.path(format!("all/{layout}"));
+        Layout::of(&[app("full")]).write_dir(&path);
+        if path.join(&link).is_dir() {
+            std::fs::remove_dir_all(path.join(&link)).unwrap();
+        }
+        symlink(target, path.join(link)).unwrap();
+    }
+    Layout::of(&[app("full")]).write_dir(&sandbox.path("own/shop"));
+    symlink(sandbox.path("own/shop"), sandbox.path("linked")).unwrap();
+    let server = Server::start(vec![sandbox.path("all"), sandbox.path("linked")]);
+    for layout in ["blob", "beside", "algorithm", "blobs"] {
+        let answer = server.get(&format!("/v2/{layout}/blobs/sha256:{name}"));
+        assert_eq!(answer.failure(), "500 UNKNOWN", "{layout}");
+        let manifest = server.get(&format!("/v2/{layout}/manifests/sha256:{name}"));
+        assert_eq!(manifest.failure(), "500 UNKNOWN", "{layout}");
+    }
+    // The folder that is named may be a link itself.
+    for layout in ["blob", "shop"] {
+        let layer = sha256(&app("full").documents().blobs[0]);
+        assert_eq!(server.get(&format!("/v2/{layout}/blobs/{layer}")).status, 200, "{layout}");
+    }
 }
 
 #[test]
