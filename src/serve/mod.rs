@@ -6,6 +6,7 @@
 
 mod answer;
 mod body;
+mod connections;
 mod place;
 mod repository;
 mod request;
@@ -22,6 +23,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use crate::source::SourceError;
+use connections::{Connections, Limits};
 use store::Store;
 
 /// Downloads that are under way when the server is told to stop may take this much longer.
@@ -126,10 +128,11 @@ pub fn serve(
         on_ready(Ready { address, images: &store.images(), left_out: store.left_out() });
         let router = Router::new().fallback(handle).with_state(store);
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let served = axum::serve(listener, router).with_graceful_shutdown(async move {
-            shutdown.await;
-            stop.send(()).ok();
-        });
+        let served =
+            axum::serve(Connections::new(listener, Limits::default()), router).with_graceful_shutdown(async move {
+                shutdown.await;
+                stop.send(()).ok();
+            });
         let late = async {
             stopped.await.ok();
             tokio::time::sleep(GRACE).await;
