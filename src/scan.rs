@@ -311,8 +311,8 @@ impl Reading<'_> {
     }
 
     fn has_room(&self, job: &Job<'_>, table: Table) -> Result<Table, ScanError> {
-        let reference = || self.found[job.image].0.reference.clone();
-        let full = || ScanError::Room { reference: reference(), digest: job.claims.digest };
+        let (manifest, _) = &self.found[job.image];
+        let full = || ScanError::Room { reference: manifest.reference.clone(), digest: job.claims.digest };
         self.room.take(&table.index).then_some(table).ok_or_else(full)
     }
 

@@ -16,7 +16,7 @@ pub(super) fn run(args: &ServeArgs, global: &GlobalArgs) -> anyhow::Result<Verdi
         // Nobody may be listening; the server is there all the same.
         out.write_all(names.collect::<String>().as_bytes()).and_then(|()| out.flush()).ok();
         for left in ready.left_out {
-            tracing::warn!("{} is not served: {}", escape(&left.path), escape(&left.error.to_string()));
+            tracing::warn!("{} is not served: {}", left.path, left.error);
         }
         if !global.quiet {
             writeln!(std::io::stderr(), "serving on http://{}; Ctrl-C ends it", ready.address).ok();

@@ -91,17 +91,18 @@ fn grid(table: &Table, look: Look) -> Grid {
 
 /// The table without what it can do without, as far as there is no room: the last such columns go first.
 fn fitted(table: &Table, room: u16) -> Cow<'_, Table> {
-    let needed = |at: &usize| match table.columns[*at].right {
-        true => widest(table, *at),
-        false => widest(table, *at).min(TEXTS),
+    if !table.columns.iter().any(|column| column.spare) {
+        return Cow::Borrowed(table);
+    }
+    let needed = |(at, column): (usize, &Column)| {
+        let widest = widest(table, at);
+        usize::from(GAP) + if column.right { widest } else { widest.min(TEXTS) }
     };
+    let needed: Vec<usize> = table.columns.iter().enumerate().map(needed).collect();
     let mut shown: Vec<usize> = (0..table.columns.len()).collect();
-    while shown.iter().map(|at| needed(at) + usize::from(GAP)).sum::<usize>() > usize::from(room + GAP) {
+    while shown.iter().map(|at| needed[*at]).sum::<usize>() > usize::from(room + GAP) {
         let Some(last) = shown.iter().rposition(|at| table.columns[*at].spare) else { break };
         shown.remove(last);
-    }
-    if shown.len() == table.columns.len() {
-        return Cow::Borrowed(table);
     }
     let row = |row: &Vec<Text>| shown.iter().filter_map(|at| row.get(*at).cloned()).collect();
     let columns = shown.iter().map(|at| table.columns[*at]).collect();

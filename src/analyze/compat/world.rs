@@ -48,7 +48,7 @@ pub(super) enum Text<'w> {
 }
 
 impl<'w> World<'w> {
-    /// `path` is what [`path_of`] gives for the same tree and settings.
+    /// `path` is what [`path_of`] gives for the same tree and settings; nothing, where no command is looked for.
     pub(super) fn new(tree: &'w Tree, config: &'w RuntimeConfig, path: &'w [LayerPath], base_layers: usize) -> Self {
         Self { tree, config, path, own_from: u32::try_from(base_layers).unwrap_or(u32::MAX) }
     }

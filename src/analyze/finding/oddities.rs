@@ -67,22 +67,23 @@ pub(super) fn bytes_after_end(facts: &Facts<'_>) -> Vec<Found> {
 
 /// Hard links to nothing, or to what comes behind them.
 pub(super) fn dangling_link(facts: &Facts<'_>) -> Vec<Found> {
-    let mut groups: Groups<(u32, &str)> = Groups::new();
+    let (mut dangling, mut early) = (Groups::<u32>::new(), Groups::<u32>::new());
     for note in facts.subject.tree.notes() {
-        let (entry, leads) = match note {
-            TreeNote::DanglingLink { entry } => (entry, "to nothing"),
-            TreeNote::EarlyLink { entry } => (entry, "before what they lead to"),
+        let (groups, entry) = match note {
+            TreeNote::DanglingLink { entry } => (&mut dangling, entry),
+            TreeNote::EarlyLink { entry } => (&mut early, entry),
             TreeNote::ParentReplaced { .. } => continue,
         };
-        groups.entry((entry.layer, leads)).or_default().add(&facts.subject.tree.entry(*entry).path, 0);
+        groups.entry(entry.layer).or_default().add(&facts.subject.tree.entry(*entry).path, 0);
     }
-    let found = groups.into_iter().map(|((layer, leads), group)| {
-        let text = |layer, group: &Group| {
-            format!("hard links {leads} in {}: {}; engines refuse the layer", facts.layer(layer), group.named())
-        };
-        all(Groups::from_iter([(layer, group)]), text, "build the layer anew")
-    });
-    found.flatten().collect()
+    let found =
+        [(dangling, "to nothing"), (early, "before what they lead to")].into_iter().flat_map(|(groups, lead)| {
+            let text = |layer, group: &Group| {
+                format!("hard links {lead} in {}: {}; engines refuse the layer", facts.layer(layer), group.named())
+            };
+            all(groups, text, "build the layer anew")
+        });
+    found.collect()
 }
 
 /// A layer that writes below what is no directory underneath.

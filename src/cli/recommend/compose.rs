@@ -13,7 +13,6 @@ use crate::compose::{Build, Compose, Service, dotenv, is_remote};
 use crate::dockerfile::{Dockerfile, NoteKind};
 use crate::model::{ImageRef, Platform};
 use crate::recommend::{Finder, Plan, Terms, Together, Wanted, together};
-use crate::report::escape::escape;
 use crate::report::{self, document};
 
 /// How many services are looked at: each may cost a hundred requests.
@@ -69,19 +68,15 @@ fn patch(args: &RecommendArgs, found: &Together<'_>) -> anyhow::Result<Verdict> 
         let planned = image.wanted.plan.as_ref().zip(candidate.and_then(|candidate| candidate.patch.as_ref()));
         let Some((plan, patch)) = planned.filter(|(_, patch)| !patch.diff.is_empty()) else { continue };
         let Some(path) = plan.path() else {
-            tracing::warn!("{}: its Dockerfile is written in the compose file, which is not changed", escape(&name));
+            tracing::warn!("{}: its Dockerfile is written in the compose file, which is not changed", name);
             continue;
         };
         if diffs.get(path).is_some_and(|diff| *diff != patch.diff) {
-            tracing::warn!(
-                "{}: {} is changed for another service first: run this again then",
-                escape(&name),
-                escape(path)
-            );
+            tracing::warn!("{}: {} is changed for another service first: run this again then", name, path);
             continue;
         }
         for note in patch.patched.notes.iter().filter(|note| note.kind == NoteKind::Look) {
-            tracing::warn!("{}: line {}: {}", escape(path), note.line, escape(&note.what));
+            tracing::warn!("{}: line {}: {}", path, note.line, note.what);
         }
         diffs.insert(path, &patch.diff);
     }

@@ -15,7 +15,6 @@ use crate::cli::{Verdict, settings, start};
 use crate::dockerfile::NoteKind;
 use crate::model::familiar;
 use crate::recommend::{Candidate, Catalog, Finder, Plan, Recommendation, Request, recommend};
-use crate::report::escape::escape;
 use crate::report::{self, document};
 
 /// Finds the base, looks for others, and reports.
@@ -57,7 +56,7 @@ pub(in crate::cli) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::
 /// Prints the change to the best base, or makes it. What a person has to look at goes to standard error.
 fn change(args: &RecommendArgs, plan: Option<&Plan>, found: &Recommendation) -> anyhow::Result<Verdict> {
     for missing in found.unavailable.iter().filter(|missing| missing.told) {
-        tracing::warn!("{} was not looked at: {}", escape(&missing.name), escape(&missing.reason));
+        tracing::warn!("{} was not looked at: {}", missing.name, missing.reason);
     }
     let best = match found.best() {
         Some(best) => best,
@@ -65,7 +64,7 @@ fn change(args: &RecommendArgs, plan: Option<&Plan>, found: &Recommendation) -> 
     };
     let patch = best.patch.as_ref().context("the better base has no name that a Dockerfile could use")?;
     for note in patch.patched.notes.iter().filter(|note| note.kind == NoteKind::Look) {
-        tracing::warn!("line {}: {}", note.line, escape(&note.what));
+        tracing::warn!("line {}: {}", note.line, note.what);
     }
     if patch.diff.is_empty() {
         tracing::warn!("the Dockerfile has nothing to change");
@@ -91,13 +90,13 @@ fn untried<'f>(args: &RecommendArgs, found: &'f Recommendation) -> anyhow::Resul
     if args.dockerfile.write {
         bail!("no slimmer base is known to work: nothing is written; --patch prints the change to {name}, to be tried");
     }
-    tracing::warn!("no slimmer base is known to work; this is the change to {}: try it", escape(name));
+    tracing::warn!("no slimmer base is known to work; this is the change to {}: try it", name);
     let reasons = best.compatibility.iter().flat_map(|found| &found.reasons);
     for reason in reasons.filter(|reason| reason.verdict != compat::Verdict::Works) {
         let mended = best.patch.as_ref().is_some_and(|patch| patch.mends(reason));
         let mended =
             if mended { format!("; the change installs {}", reason.packages.join(", ")) } else { String::new() };
-        tracing::warn!("{}: {}{}", reason.verdict.name(), escape(&reason.what), escape(&mended));
+        tracing::warn!("{}: {}{}", reason.verdict.name(), reason.what, mended);
     }
     Ok(best)
 }

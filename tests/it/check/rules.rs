@@ -2,7 +2,7 @@
 
 use super::{checked, told};
 use crate::support::fake_registry::Hub;
-use crate::support::{Layout, Sandbox, recipe};
+use crate::support::{Layout, Sandbox, images};
 
 /// A base, and an application on it: one file twice, one that a later layer deletes, a package, a key, a label.
 const IMAGES: &str = r#"
@@ -226,7 +226,7 @@ fn what_was_looked_at_before_decides_nothing() {
     // The base is in a registry of one's own, which nothing tells of.
     let conf = "[[registry]]\nprefix = \"docker.io\"\nlocation = \"127.0.0.1:1\"\ninsecure = true\n";
     sandbox.write("home/.config/containers/registries.conf", conf);
-    let registry = Hub::new(Layout::of(&recipe::images(&IMAGES.replace("base:base", "app:base")))).start();
+    let registry = Hub::new(Layout::of(&images(&IMAGES.replace("base:base", "app:base")))).start();
     let budget = "base = \"ignore\"\n[rules]\nlayers = 2\n";
     let cold = told(&checked(&sandbox, budget, &[&image]));
     sandbox.ok(["inspect", &registry.name("base")]);
