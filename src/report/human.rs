@@ -82,6 +82,12 @@ pub(super) fn time(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", of_day / 3_600, of_day / 60 % 60)
 }
 
+/// … to the nanosecond: `2024-03-05 08:00:07.5`.
+pub(super) fn exact_time(seconds: i64, nanos: u32) -> String {
+    let fraction = if nanos == 0 { String::new() } else { format!(".{nanos:09}") };
+    format!("{}:{:02}{}", time(seconds), seconds.rem_euclid(60), fraction.trim_end_matches('0'))
+}
+
 /// Today's date, `YYYY-MM-DD`, in UTC.
 pub fn today() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -119,6 +125,8 @@ mod tests {
         let expected =
             ["1970-01-01 00:00", "1969-12-31 23:59", "2000-02-29 12:34", "2024-03-05 08:00", "9999-12-31 23:59"];
         assert_eq!(shown, expected);
+        assert_eq!(exact_time(1_709_625_607, 500_000_000), "2024-03-05 08:00:07.5");
+        assert_eq!(exact_time(-1, 1), "1969-12-31 23:59:59.000000001");
         time(i64::MIN);
         time(i64::MAX);
     }

@@ -53,6 +53,9 @@ pub struct StatDocument {
     pub gid: u64,
     /// Modification time, whole seconds since 1970.
     pub mtime: i64,
+    /// … and the nanoseconds above them; left out where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtime_nanos: Option<u32>,
     /// A symbolic link's target; not UTF-8 made so with replacement characters.
     pub link: Option<String>,
     /// The layer that put the name here; of a directory that no layer describes, the first that implies it.
@@ -68,6 +71,7 @@ impl From<&Stat<'_>> for StatDocument {
             uid: stat.meta.uid,
             gid: stat.meta.gid,
             mtime: stat.meta.mtime,
+            mtime_nanos: Some(stat.meta.mtime_nanos).filter(|nanos| *nanos > 0),
             link: stat.link.map(|target| String::from_utf8_lossy(target).into_owned()),
             layer: stat.layer.into(),
         }

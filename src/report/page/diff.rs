@@ -189,10 +189,12 @@ fn name(path: &str, stat: &StatDocument) -> Text {
 /// `content, mode 0644 → 0755`
 fn changes(file: &ChangedDocument) -> String {
     let (a, b) = (&file.a, &file.b);
+    let time = |stat: &StatDocument| human::exact_time(stat.mtime, stat.mtime_nanos.unwrap_or_default());
     let change = |what: &String| match what.as_str() {
         "mode" => format!("mode {} → {}", a.mode, b.mode),
         "owner" => format!("owner {}:{} → {}:{}", a.uid, a.gid, b.uid, b.gid),
         "type" => format!("{} → {}", a.kind, b.kind),
+        "mtime" => format!("mtime {} → {}", time(a), time(b)),
         "link" if a.link.is_some() => format!("link was {}", a.link.as_deref().unwrap_or_default()),
         other => other.to_owned(),
     };

@@ -83,6 +83,23 @@ fn numbers_in_base_256_and_times_before_1970() {
 }
 
 #[test]
+fn times_are_told_apart_to_the_nanosecond() {
+    let image = |time: &[u8]| {
+        let mut tar = Tar::new();
+        tar.pax(&[("mtime", time)]).file("a", "1");
+        Case::of_tar(tar.finish())
+    };
+    let (one, other) = (image(b"1709625607.000000001"), image(b"1709625607.5"));
+    let text = one.sandbox.ok(["diff", "--times", &one.name, &other.name]);
+    let line = text.lines().find(|line| line.contains("mtime")).unwrap_or_default();
+    insta::assert_snapshot!(line.trim(), @"0 B  changed  /a    mtime 2024-03-05 08:00:07.000000001 → 2024-03-05 08:00:07.5");
+    let json = one.sandbox.ok(["diff", "--times", "--format", "json", &one.name, &other.name]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let changed = &json["files"]["changed"][0];
+    assert_eq!((&changed["a"]["mtime_nanos"], &changed["b"]["mtime_nanos"]), (&1.into(), &500_000_000.into()));
+}
+
+#[test]
 fn type_flags_of_every_age() {
     let mut tar = Tar::new();
     tar.entry(&Header { magic: Magic::V7, ..Header::new(0, "nul") }, b"1");
