@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::archive_tar::TarFile;
 use super::files::{FilesError, Part};
-use super::names::{is_same, listed, shown, tag_of};
+use super::names::{ChoiceError, is_same, listed, shown, tag_of};
 use super::resolve::{self, MAX_CONFIG, MAX_MANIFEST, ResolveError};
 use super::{Source, SourceError};
 use crate::blob::Compression;
@@ -18,7 +18,7 @@ use crate::model::{Descriptor, DiffId, Digest, Manifest, Platform};
 /// Media type of the manifest that such an archive does not have.
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
-/// The archive is not what Docker writes, or the image that was meant could not be told.
+/// The archive is not what Docker writes.
 #[derive(Debug, thiserror::Error)]
 pub enum DockerArchiveError {
     /// A file of it.
@@ -45,30 +45,6 @@ pub enum DockerArchiveError {
         place: String,
         /// What is wrong.
         source: serde_json::Error,
-    },
-    /// No image has that name.
-    #[error("{place} has no image {select}; it has: {available}")]
-    NoSuchImage {
-        /// The archive.
-        place: String,
-        /// What was asked for.
-        select: String,
-        /// What there is.
-        available: String,
-    },
-    /// There are several, and none was asked for.
-    #[error("{place} has several images, choose one by its name: {available}")]
-    Several {
-        /// The archive.
-        place: String,
-        /// What there is.
-        available: String,
-    },
-    /// There is none.
-    #[error("{place} has no image in it")]
-    Empty {
-        /// The archive.
-        place: String,
     },
 }
 
@@ -162,18 +138,16 @@ impl DockerArchive {
 
     /// The image that is meant; the only one where nothing is asked for. `select` is a name, a tag that one image
     /// has, or `@` and the digest of a config.
-    pub(super) fn choose(&self, select: Option<&str>) -> Result<&Item, DockerArchiveError> {
+    pub(super) fn choose(&self, select: Option<&str>) -> Result<&Item, ChoiceError> {
         let place = || self.tar.place().to_owned();
         let available = || listed(self.items.iter().flat_map(Item::labels));
         match (select, self.items.as_slice()) {
-            (_, []) => Err(DockerArchiveError::Empty { place: place() }),
+            (_, []) => Err(ChoiceError::Empty { place: place() }),
             (None, [only]) => Ok(only),
-            (None, _) => Err(DockerArchiveError::Several { place: place(), available: available() }),
-            (Some(select), items) => called(items, select).ok_or_else(|| DockerArchiveError::NoSuchImage {
-                place: place(),
-                select: shown(select),
-                available: available(),
-            }),
+            (None, _) => Err(ChoiceError::Several { place: place(), available: available() }),
+            (Some(select), items) => {
+                called(items, select).ok_or_else(|| ChoiceError::none(place(), select, available()))
+            }
         }
     }
 

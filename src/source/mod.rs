@@ -33,6 +33,7 @@ pub use docker_archive::DockerArchiveError;
 pub use files::FilesError;
 pub(crate) use files::Part;
 pub use locate::locate;
+pub use names::ChoiceError;
 pub use oci_layout::LayoutError;
 pub(crate) use oci_layout::{Layout, names};
 pub use registry::{Environment, Patience, Put, RegistryError, RegistrySource, RegistryTarget};
@@ -136,6 +137,9 @@ pub enum SourceError {
     /// An OCI layout.
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    /// Of several images, which?
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
     /// A docker-archive.
     #[error(transparent)]
     DockerArchive(#[from] DockerArchiveError),

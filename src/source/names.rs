@@ -5,6 +5,41 @@ use crate::model::registry_name;
 /// So many names are told in an error message.
 const SHOWN: usize = 20;
 
+/// None of the images of a layout or an archive is the one that is meant, or it is not told which one.
+#[derive(Debug, thiserror::Error)]
+pub enum ChoiceError {
+    /// No image has that name.
+    #[error("{place} has no image {select}; it has: {available}")]
+    None {
+        /// The layout or archive.
+        place: String,
+        /// What was asked for.
+        select: String,
+        /// What there is.
+        available: String,
+    },
+    /// There are several, and none was asked for.
+    #[error("{place} has several images, choose one by its name: {available}")]
+    Several {
+        /// The layout or archive.
+        place: String,
+        /// What there is, as it is to be added.
+        available: String,
+    },
+    /// There is none.
+    #[error("{place} has no image in it")]
+    Empty {
+        /// The layout or archive.
+        place: String,
+    },
+}
+
+impl ChoiceError {
+    pub(super) fn none(place: String, select: &str, available: String) -> Self {
+        Self::None { place, select: shown(select), available }
+    }
+}
+
 /// Whether two names mean the same image once Docker Hub, `library/` and `latest` are filled in.
 pub(super) fn is_same(a: &str, b: &str) -> bool {
     let full = |name: &str| registry_name(name).map(|reference| reference.whole());

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::files::{Files, FilesError, Part};
-use super::names::{is_same, listed, shown, tag_of};
+use super::names::{ChoiceError, is_same, listed, tag_of};
 use super::resolve::{DocumentKind, Documents, ImageIndex, MAX_CONFIG, MAX_MANIFEST, index, resolve, statements};
 use super::{Source, SourceError};
 use crate::model::{Descriptor, Digest, Manifest, Platform};
@@ -16,7 +16,7 @@ const TAG: &str = "org.opencontainers.image.ref.name";
 /// containerd's and Docker's annotation: the full name.
 const FULL_NAME: &str = "io.containerd.image.name";
 
-/// The image that was meant could not be told.
+/// Why a layout could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
     /// A file of it.
@@ -43,30 +43,6 @@ pub enum LayoutError {
         place: String,
         /// What is wrong.
         source: crate::model::DigestError,
-    },
-    /// No image has that name.
-    #[error("{place} has no image {select}; it has: {available}")]
-    NoSuchImage {
-        /// The layout.
-        place: String,
-        /// What was asked for.
-        select: String,
-        /// What there is.
-        available: String,
-    },
-    /// There are several, and none was asked for.
-    #[error("{place} has several images, choose one by its name: {available}")]
-    Several {
-        /// The layout.
-        place: String,
-        /// What there is, as it is to be added.
-        available: String,
-    },
-    /// There is none.
-    #[error("{place} has no image in it")]
-    Empty {
-        /// The layout.
-        place: String,
     },
 }
 
@@ -114,7 +90,7 @@ impl Layout {
 
     /// The descriptors that are meant: several of one name are one image for several platforms. `select` is a tag
     /// or a full name.
-    fn choose(&self, select: Option<&str>) -> Result<Vec<&Descriptor>, LayoutError> {
+    fn choose(&self, select: Option<&str>) -> Result<Vec<&Descriptor>, ChoiceError> {
         let all: Vec<&Descriptor> = self.index.iter().collect();
         let Some(select) = select else { return self.one_of(all) };
         let called = |how: fn(&str, &str) -> bool| {
@@ -124,18 +100,14 @@ impl Layout {
         let meant = if exactly.is_empty() { called(|name, select| tag_of(name) == Some(select)) } else { exactly };
         match meant.is_empty() {
             false => self.one_of(meant),
-            true => Err(LayoutError::NoSuchImage {
-                place: self.files.place(),
-                select: shown(select),
-                available: listed(all.into_iter().map(label)),
-            }),
+            true => Err(ChoiceError::none(self.files.place(), select, listed(all.into_iter().map(label)))),
         }
     }
 
     /// These, if they are one image: of one digest, or of one name (and then of several platforms).
-    fn one_of<'a>(&self, some: Vec<&'a Descriptor>) -> Result<Vec<&'a Descriptor>, LayoutError> {
+    fn one_of<'a>(&self, some: Vec<&'a Descriptor>) -> Result<Vec<&'a Descriptor>, ChoiceError> {
         let place = self.files.place();
-        let Some(first) = some.first().copied() else { return Err(LayoutError::Empty { place }) };
+        let Some(first) = some.first().copied() else { return Err(ChoiceError::Empty { place }) };
         if some.iter().all(|child| child.digest == first.digest) {
             return Ok(vec![first]);
         }
@@ -143,7 +115,7 @@ impl Layout {
         let platforms = some.iter().all(|child| child.platform.is_some());
         match some.iter().all(same_name) && (platforms || names(first).next().is_some()) {
             true => Ok(some),
-            false => Err(LayoutError::Several { place, available: listed(some.into_iter().map(label)) }),
+            false => Err(ChoiceError::Several { place, available: listed(some.into_iter().map(label)) }),
         }
     }
 }
