@@ -53,6 +53,7 @@ impl Fixture {
         });
         let manifest = Manifest {
             reference: "test:latest".into(),
+            local: false,
             digest: None,
             media_type: String::new(),
             config_digest: Digest::Sha256([0; 32]),

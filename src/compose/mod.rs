@@ -34,6 +34,10 @@ pub struct Service {
     pub image: Option<String>,
     /// How it is built.
     pub build: Option<Build>,
+    /// What it starts in place of the image's `ENTRYPOINT`.
+    pub entrypoint: Option<Vec<String>>,
+    /// … and of its `CMD`.
+    pub command: Option<Vec<String>>,
     /// `os/architecture[/variant]`.
     pub platform: Option<String>,
     /// The profiles that it belongs to; none means always.

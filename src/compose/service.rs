@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Build, ComposeError, Service};
+use crate::shell;
 
 /// Reads a service, and which one of this file it extends.
 pub(super) fn read(
@@ -22,6 +23,8 @@ pub(super) fn read(
     let service = Service {
         image: keys.text("image")?,
         build: build(name, &value["build"], environment)?,
+        entrypoint: keys.command("entrypoint")?,
+        command: keys.command("command")?,
         platform: keys.text("platform")?,
         profiles: keys.list("profiles")?,
         extends_file,
@@ -54,6 +57,8 @@ pub(super) fn over(mut below: Service, above: &Service) -> Service {
         (below, above) => above.clone().or(below),
     };
     replace(&mut below.image, &above.image);
+    replace(&mut below.entrypoint, &above.entrypoint);
+    replace(&mut below.command, &above.command);
     replace(&mut below.platform, &above.platform);
     let new = above.profiles.iter().filter(|profile| !below.profiles.contains(profile)).cloned().collect::<Vec<_>>();
     below.profiles.extend(new);
@@ -70,7 +75,7 @@ fn build_over(mut below: Build, above: &Build) -> Build {
     below
 }
 
-fn replace(below: &mut Option<String>, above: &Option<String>) {
+fn replace<T: Clone>(below: &mut Option<T>, above: &Option<T>) {
     if above.is_some() {
         below.clone_from(above);
     }
@@ -106,6 +111,16 @@ impl Keys<'_> {
             Value::Null => Ok(None),
             Value::String(text) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
             other => Err(self.wrong(key, other, "text")),
+        }
+    }
+
+    /// A list of words, or a text that is cut into words as a shell would; none of its other signs means anything.
+    fn command(&self, key: &str) -> Result<Option<Vec<String>>, ComposeError> {
+        match &self.value[key] {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some(words(text))),
+            Value::Array(_) => Ok(Some(self.list(key)?)),
+            other => Err(self.wrong(key, other, "text, or a list of texts")),
         }
     }
 
@@ -161,6 +176,11 @@ impl Keys<'_> {
             other => Err(self.wrong("extends", other, FORM)),
         }
     }
+}
+
+fn words(text: &str) -> Vec<String> {
+    let commands = shell::read(text, '\\').commands;
+    commands.iter().flat_map(|command| command.before.iter().chain(&command.words)).map(shell::Word::value).collect()
 }
 
 fn kind(value: &Value) -> &'static str {

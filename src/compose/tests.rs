@@ -79,8 +79,8 @@ volumes:
 fn a_service_extends_another() {
     let text = "
 services:
-  a: {image: x, profiles: [p], build: {context: ., args: {A: 1, B: 1}}}
-  b: {extends: a, image: y, build: {target: t, args: {B: 2}}}
+  a: {image: x, profiles: [p], entrypoint: [/run.sh], command: none, build: {context: ., args: {A: 1, B: 1}}}
+  b: {extends: a, image: y, command: serve --name 'a b', build: {target: t, args: {B: 2}}}
   c: {extends: {service: b}, platform: linux/arm64, profiles: [p, q]}
   d: {extends: {service: z, file: other.yaml}, image: w}
 ";
@@ -95,6 +95,8 @@ services:
     let expected = Service {
         image: Some("y".into()),
         build: Some(build),
+        entrypoint: Some(vec!["/run.sh".into()]),
+        command: Some(["serve", "--name", "a b"].map(String::from).to_vec()),
         platform: Some("linux/arm64".into()),
         profiles: vec!["p".into(), "q".into()],
         extends_file: None,

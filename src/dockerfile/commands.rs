@@ -10,12 +10,27 @@ impl Dockerfile {
         let steps = chain.iter().rev().flat_map(|index| &self.stages[*index].steps);
         Ok(steps.filter_map(|step| command_line(&step.instruction)).collect())
     }
+
+    /// The instructions of a stage, and of those that it stands on, that bring files from outside: `COPY . /app`. Here
+    /// documents are none.
+    pub fn copies(&self, stage: usize) -> Result<Vec<String>, DockerfileError> {
+        let (chain, _) = self.chain(stage)?;
+        let steps = chain.iter().rev().flat_map(|index| &self.stages[*index].steps);
+        Ok(steps.filter_map(|step| copied(&step.instruction)).collect())
+    }
 }
 
 /// The command of a `RUN`.
 pub(super) fn command_line(instruction: &Instruction) -> Option<String> {
     let Instruction::Run { command, documents, .. } = instruction else { return None };
     Some(with_documents(command, documents))
+}
+
+fn copied(instruction: &Instruction) -> Option<String> {
+    let Instruction::Copy { add, sources, target, .. } = instruction else { return None };
+    let files: Vec<&str> = sources.iter().map(String::as_str).filter(|source| !source.starts_with("<<")).collect();
+    let name = if *add { "ADD" } else { "COPY" };
+    (!files.is_empty()).then(|| format!("{name} {} {target}", files.join(" ")))
 }
 
 fn with_documents(command: &Command, documents: &[Document]) -> String {

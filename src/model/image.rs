@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{DiffId, Digest, ImageRef, Platform};
+use super::{DiffId, Digest, Platform};
 
 /// What a document says beyond what is known here: kept, so that a document that is written anew loses nothing.
 pub type Unknown = BTreeMap<String, serde_json::Value>;
@@ -40,6 +40,9 @@ pub struct Descriptor {
 pub struct Manifest {
     /// The image's full name, as a person would type it to get the same image.
     pub reference: String,
+    /// Whether it lies in a layout or an archive: a name alone does not tell, `app.tar` can be one of Docker Hub's too.
+    #[serde(default)]
+    pub local: bool,
     /// Digest of the manifest; `None` where the source has none (a docker-archive).
     pub digest: Option<Digest>,
     /// Media type of the manifest.
@@ -61,9 +64,8 @@ impl Manifest {
     /// Whether some of its layers lie uncompressed in a local archive or layout. A registry would be sent them compressed:
     /// what is stored is then the most that a pull may download.
     pub fn lies_unpacked(&self) -> bool {
-        let is_local = !matches!(self.reference.parse(), Ok(ImageRef::Registry(_)));
         let mut layers = self.layers.iter().zip(&self.config.rootfs.diff_ids);
-        is_local && layers.any(|(layer, diff_id)| layer.digest == diff_id.0)
+        self.local && layers.any(|(layer, diff_id)| layer.digest == diff_id.0)
     }
 }
 

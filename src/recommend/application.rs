@@ -1,7 +1,7 @@
 //! The application: what an image has above its base, worked out once for all candidates.
 
-use super::plan::OldBase;
-use super::{Figures, RecommendError, Request, figures};
+use super::plan::{OldBase, Plan};
+use super::{Command, Figures, RecommendError, Request, figures};
 use crate::analyze::compat::{self, Application as Checked, Compatibility};
 use crate::analyze::startup::{LayerCost, Prediction, predict};
 use crate::analyze::{Base, Subject, instruction, packages};
@@ -28,6 +28,7 @@ pub(super) struct Application<'a> {
     costs: Vec<LayerCost>,
     runs_with: RuntimeConfig,
     build_commands: Vec<String>,
+    copies: Vec<String>,
 }
 
 impl<'a> Application<'a> {
@@ -56,6 +57,7 @@ impl<'a> Application<'a> {
                 Some(plan) => plan.build_commands()?,
                 None => commands(manifest, base_layers),
             },
+            copies: request.plan.map(Plan::copies).transpose()?.unwrap_or_default(),
         })
     }
 
@@ -93,15 +95,21 @@ impl<'a> Application<'a> {
     /// Whether it runs on a candidate; `None` where it can't be told from its base.
     pub(super) fn runs_on(&self, candidate: Subject<'_>) -> Option<Compatibility> {
         self.base.layers?;
-        let application = Checked {
-            image: self.image,
-            base_layers: self.base_layers,
-            base: self.base.config.as_ref(),
-            runs_with: &self.runs_with,
-            build_commands: &self.build_commands,
-            built: self.request.built(),
+        let started = |command: &Command| {
+            let application = Checked {
+                image: self.image,
+                base_layers: self.base_layers,
+                base: self.base.config.as_ref(),
+                runs_with: &command.over(&self.runs_with),
+                build_commands: &self.build_commands,
+                copies: &self.copies,
+                built: self.request.built(),
+            };
+            compat::check(&application, candidate)
         };
-        Some(compat::check(&application, candidate))
+        let usual = [Command::default()];
+        let commands = if self.request.commands.is_empty() { &usual } else { self.request.commands };
+        commands.iter().map(started).reduce(Compatibility::and)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::analyze::compat::Verdict;
 use crate::analyze::startup::{LayerCost, Prediction, Setting, predict};
 use crate::analyze::{Base, EvidenceKind, Subject, packages};
 use crate::dockerfile::DockerfileError;
-use crate::model::{DiffId, Digest, ImageRef, Manifest};
+use crate::model::{DiffId, Digest, ImageRef, Manifest, RuntimeConfig};
 use crate::scan::{self, OnEvent, ScanError, Scanned};
 use crate::source::SourceError;
 
@@ -140,6 +140,8 @@ pub struct Request<'a> {
     pub image: Option<ImageRef>,
     /// How it is built.
     pub plan: Option<&'a Plan>,
+    /// In what ways it is started, where its own is not the only one.
+    pub commands: &'a [Command],
     /// The base, where someone knows it.
     pub from: Option<ImageRef>,
     /// Images that are to be looked at in any case.
@@ -150,6 +152,28 @@ pub struct Request<'a> {
     pub setting: &'a Setting,
     /// Layers that are on the host already.
     pub have: &'a HashSet<Digest>,
+}
+
+/// What is started in place of what an image or a Dockerfile says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Command {
+    /// In place of `ENTRYPOINT`; that the image's `CMD` goes with it is as with `docker run --entrypoint`.
+    pub entrypoint: Option<Vec<String>>,
+    /// In place of `CMD`.
+    pub cmd: Option<Vec<String>>,
+}
+
+impl Command {
+    fn over(&self, config: &RuntimeConfig) -> RuntimeConfig {
+        let mut config = config.clone();
+        if self.entrypoint.is_some() {
+            (config.entrypoint, config.cmd) = (self.entrypoint.clone(), None);
+        }
+        if self.cmd.is_some() {
+            config.cmd.clone_from(&self.cmd);
+        }
+        config
+    }
 }
 
 impl Request<'_> {

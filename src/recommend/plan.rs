@@ -105,6 +105,11 @@ impl Plan {
         Ok(self.dockerfile.build_commands(self.stage)?)
     }
 
+    /// What it copies into the image.
+    pub(super) fn copies(&self) -> Result<Vec<String>, RecommendError> {
+        Ok(self.dockerfile.copies(self.stage)?)
+    }
+
     /// The change to another base, by what the old one and the new one have, and what the new one was found to lack.
     /// `None` where the new one has no name that a Dockerfile could use.
     pub(super) fn patch(

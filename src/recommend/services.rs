@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 
 use super::together::{self, Choice, Load};
-use super::{Candidate, Finder, Plan, RecommendError, Recommendation, Request, Scanner, Unavailable, diff_ids};
+use super::{
+    Candidate, Command, Finder, Plan, RecommendError, Recommendation, Request, Scanner, Unavailable, diff_ids,
+};
 use super::{further, recommend};
 use crate::analyze::compat::Verdict;
 use crate::analyze::share;
@@ -23,6 +25,8 @@ pub struct Wanted {
     pub image: Option<ImageRef>,
     /// How it is built.
     pub plan: Option<Plan>,
+    /// How the services start it, each way once.
+    pub commands: Vec<Command>,
     /// What it runs on.
     pub platform: Platform,
     /// What is not known of it, and why.
@@ -276,6 +280,7 @@ fn request<'a>(wanted: &'a Wanted, terms: &Terms<'a>, image: Option<ImageRef>) -
     Request {
         image,
         plan: wanted.plan.as_ref(),
+        commands: &wanted.commands,
         from: None,
         candidates: terms.candidates.clone(),
         deep: terms.deep,

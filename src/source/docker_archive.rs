@@ -248,6 +248,7 @@ impl Source for ArchiveImage {
         self.members.lock().unwrap_or_else(PoisonError::into_inner).extend(members);
         let manifest = Manifest {
             reference: self.reference.clone(),
+            local: true,
             digest: None,
             media_type: MANIFEST.into(),
             config_digest: image.config_digest,

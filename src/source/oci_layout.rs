@@ -151,7 +151,8 @@ impl OciLayout {
 
 impl Source for OciLayout {
     fn resolve(&self, platform: &Platform) -> Result<Manifest, SourceError> {
-        resolve(self, &self.reference, platform)
+        let manifest = resolve(self, &self.reference, platform)?;
+        Ok(Manifest { local: true, ..manifest })
     }
 
     fn blob(&self, layer: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError> {

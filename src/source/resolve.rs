@@ -298,6 +298,7 @@ fn image(
     let bytes = fetch(docs, DocumentKind::Config, &config)?;
     let manifest = Manifest {
         reference: reference.into(),
+        local: false,
         digest: Some(digest),
         media_type: manifest.media_type.unwrap_or_else(|| "application/vnd.oci.image.manifest.v1+json".into()),
         config_digest: config.digest,

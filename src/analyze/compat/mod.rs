@@ -49,6 +49,8 @@ pub struct Application<'a> {
     pub runs_with: &'a RuntimeConfig,
     /// Shell commands that building it runs on the base, in order, as history or Dockerfile have them.
     pub build_commands: &'a [String],
+    /// Instructions that bring files to it which are not known, where only a Dockerfile is there.
+    pub copies: &'a [String],
     /// Whether the application's own files are known: not where only a Dockerfile is there.
     pub built: bool,
 }
@@ -73,6 +75,17 @@ pub enum Verdict {
     Undecided,
     /// Something that it needs is missing.
     Breaks,
+}
+
+impl Compatibility {
+    /// What holds of two ways to start one application: the worse verdict, and the reasons of both.
+    pub fn and(mut self, other: Self) -> Self {
+        let more: Vec<Reason> = other.reasons.into_iter().filter(|reason| !self.reasons.contains(reason)).collect();
+        self.reasons.extend(more);
+        self.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.verdict));
+        self.verdict = self.verdict.max(other.verdict);
+        self
+    }
 }
 
 impl Verdict {
@@ -137,7 +150,7 @@ impl Facts<'_> {
 /// A check: gives problems of the application on the candidate that it has not where it is.
 type Check = fn(&Facts<'_>) -> Vec<Problem>;
 
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 13] = [
     platform::check,
     overlap::check,
     commands::check,
@@ -150,6 +163,7 @@ const CHECKS: [Check; 12] = [
     data::check,
     rebuild::check,
     rebuild::unbuilt,
+    rebuild::alone,
 ];
 
 /// Checks an application against a candidate for its base.

@@ -6,6 +6,7 @@ use super::commands::has_shell;
 use super::summary::{Problem, listed};
 use super::world::{World, path_of};
 use super::{Facts, Verdict, commands, compiled};
+use crate::model::RuntimeConfig;
 use crate::shell;
 
 /// Package managers of distributions.
@@ -109,7 +110,8 @@ pub(super) fn unbuilt(facts: &Facts<'_>) -> Vec<Problem> {
         let says = |verb: &str| verb.is_empty() || words.iter().any(|word| word == verb);
         BRINGS.iter().any(|(program, verb)| *program == name && says(verb))
     };
-    let named: BTreeSet<String> = commands.filter(brings).map(|words| words.join(" ")).collect();
+    let copies = facts.application.copies.iter().cloned();
+    let named: BTreeSet<String> = commands.filter(brings).map(|words| words.join(" ")).chain(copies).collect();
     let mut problems = Vec::new();
     let advice = "the built image, which tells".to_owned();
     if !named.is_empty() {
@@ -123,4 +125,17 @@ pub(super) fn unbuilt(facts: &Facts<'_>) -> Vec<Problem> {
         problems.push(Problem::new(Verdict::Undecided, "not-built", what).missing(word).hint(advice));
     }
     problems
+}
+
+/// An image that is its base, with nothing on it and nothing else to start: whatever runs there may miss anything.
+pub(super) fn alone(facts: &Facts<'_>) -> Vec<Problem> {
+    let application = facts.application;
+    let starts = |config: &RuntimeConfig| (config.entrypoint.clone(), config.cmd.clone());
+    let is_base = application.base.is_some_and(|base| starts(base) == starts(application.runs_with));
+    if !application.built || !is_base || application.base_layers < application.image.tree.layers().len() {
+        return Vec::new();
+    }
+    let what = "nothing stands on this base: what is to run there is not known";
+    let advice = "the image of an application, or its Dockerfile";
+    vec![Problem::new(Verdict::Undecided, "no-application", what).hint(advice.to_owned())]
 }

@@ -34,6 +34,7 @@ struct Case {
     base_config: RuntimeConfig,
     built: bool,
     commands: Vec<String>,
+    copies: Vec<String>,
 }
 
 fn words(text: &str) -> Option<Vec<String>> {
@@ -49,6 +50,7 @@ fn case(own: &'static str, command: &str) -> Case {
         base_config: RuntimeConfig::default(),
         built: true,
         commands: Vec::new(),
+        copies: Vec::new(),
     }
 }
 
@@ -74,6 +76,7 @@ impl Case {
             base: Some(&self.base_config),
             runs_with: &self.config,
             build_commands: &self.commands,
+            copies: &self.copies,
             built: self.built,
         };
         check(&application, candidate.subject())
@@ -408,6 +411,29 @@ fn what_could_not_be_read_is_undecided() {
 }
 
 #[test]
+fn what_stands_on_nothing_but_a_base_is_undecided() {
+    let base = case("", "python app.py");
+    let base = Case { base_config: base.config.clone(), ..base };
+    let alone = |config: &RuntimeConfig| {
+        let image = Fixture::new(&[&base.base]);
+        let application = Application {
+            image: image.subject(),
+            base_layers: 1,
+            base: Some(&base.base_config),
+            runs_with: config,
+            build_commands: &[],
+            copies: &[],
+            built: true,
+        };
+        rules(&check(&application, Fixture::new(&[GLIBC]).subject()))
+    };
+    assert_eq!(alone(&base.config), (Verdict::Undecided, vec!["no-application"]));
+    // What it is told to start is known.
+    let told = RuntimeConfig { cmd: words("python -m http.server"), ..base.config.clone() };
+    assert_eq!(alone(&told), (Verdict::Breaks, vec!["command"]));
+}
+
+#[test]
 fn without_a_built_image_installing_is_undecided() {
     let mut app = case("", "python app.py");
     app.built = false;
@@ -415,6 +441,10 @@ fn without_a_built_image_installing_is_undecided() {
     assert_eq!(app.on(&base).verdict, Verdict::Works);
     app.commands = vec!["pip install -r requirements.txt".into()];
     assert_eq!(rules(&app.on(&base)), (Verdict::Undecided, vec!["not-built"]));
+    app.commands.clear();
+    app.copies = vec!["COPY . /app".into()];
+    assert_eq!(rules(&app.on(&base)), (Verdict::Undecided, vec!["not-built"]));
+    app.copies.clear();
     app.commands = vec!["apt-get update && apt-get install -y x".into()];
     let with_apt = [&base, "\nelf usr/bin/apt-get interp=/lib64/ld-linux-x86-64.so.2"].concat();
     app.base = with_apt;

@@ -12,7 +12,7 @@ use crate::cli::{Verdict, settings, start};
 use crate::compose::{Build, Compose, Service, dotenv, is_remote};
 use crate::dockerfile::{Dockerfile, NoteKind};
 use crate::model::{ImageRef, Platform};
-use crate::recommend::{Finder, Plan, Terms, Together, Wanted, together};
+use crate::recommend::{Command, Finder, Plan, Terms, Together, Wanted, together};
 use crate::report::{self, document};
 
 /// How many services are looked at: each may cost a hundred requests.
@@ -108,23 +108,25 @@ fn profiles(args: &RecommendArgs, environment: &BTreeMap<String, String>) -> Vec
     told.iter().cloned().chain(usual.map(str::to_owned)).collect()
 }
 
-/// The images of the services, those that are the same once.
+/// The images of the services, those that are the same once, however they are written.
 fn wanted(services: &[(&str, &Service)], platform: &Platform) -> Vec<Wanted> {
-    let mut known: Vec<&Service> = Vec::new();
-    let mut wanted: Vec<Wanted> = Vec::new();
+    let mut known: Vec<(Wanted, &Option<Build>)> = Vec::new();
     for (name, service) in services {
-        let same = |other: &&Service| {
-            (&other.image, &other.build, &other.platform) == (&service.image, &service.build, &service.platform)
+        let new = image_of(name, service, platform);
+        let same = |(other, build): &&mut (Wanted, &Option<Build>)| {
+            (&other.image, &other.platform, &other.notes, *build)
+                == (&new.image, &new.platform, &new.notes, &service.build)
         };
-        match known.iter().position(same) {
-            Some(at) => wanted[at].services.push((*name).to_owned()),
-            None => {
-                known.push(service);
-                wanted.push(image_of(name, service, platform));
+        match known.iter_mut().find(same) {
+            Some((other, _)) => {
+                other.services.extend(new.services);
+                let more = new.commands.into_iter().filter(|command| !other.commands.contains(command));
+                other.commands.extend(more.collect::<Vec<_>>());
             }
+            None => known.push((new, &service.build)),
         }
     }
-    wanted
+    known.into_iter().map(|(wanted, _)| wanted).collect()
 }
 
 /// What a service runs, as far as files tell.
@@ -133,7 +135,8 @@ fn image_of(name: &str, service: &Service, usual: &Platform) -> Wanted {
     let mut noted = |what: &str, error: String| notes.push(format!("{what}: {error}"));
     let platform = service.platform.as_deref().map_or_else(|| Ok(usual.clone()), str::parse::<Platform>);
     let Ok(platform) = platform.map_err(|error| noted("platform", error.to_string())) else {
-        return Wanted { services: vec![name.into()], image: None, plan: None, platform: usual.clone(), notes };
+        let (services, platform) = (vec![name.into()], usual.clone());
+        return Wanted { services, image: None, plan: None, commands: Vec::new(), platform, notes };
     };
     let image =
         service.image.as_deref().and_then(|image| image_named(image).map_err(|error| noted("image", error)).ok());
@@ -142,7 +145,8 @@ fn image_of(name: &str, service: &Service, usual: &Platform) -> Wanted {
     if service.image.is_none() && service.build.is_none() {
         notes.push("it has neither image: nor build:".into());
     }
-    Wanted { services: vec![name.into()], image, plan, platform, notes }
+    let commands = vec![Command { entrypoint: service.entrypoint.clone(), cmd: service.command.clone() }];
+    Wanted { services: vec![name.into()], image, plan, commands, platform, notes }
 }
 
 /// An image of a registry, or one of the other kinds that have a name; standard input is none.

@@ -32,6 +32,7 @@ pub(in crate::cli) fn run(args: &RecommendArgs, global: &GlobalArgs) -> anyhow::
     let request = Request {
         image: image.and_then(|_| refs.next()),
         plan: plan.as_ref(),
+        commands: &[],
         from: from.and_then(|_| refs.next()),
         candidates: refs.collect(),
         deep: args.deep,

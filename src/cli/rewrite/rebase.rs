@@ -57,6 +57,7 @@ fn one(
     let request = Request {
         image: Some(image.clone()),
         plan: None,
+        commands: &[],
         from: from.cloned(),
         candidates: Vec::new(),
         deep: 0,

@@ -2,6 +2,7 @@
 
 use super::{checked, told};
 use crate::support::fake_registry::Hub;
+use crate::support::layout::old_docker_archive;
 use crate::support::{Layout, Sandbox, images};
 
 /// A base, and an application on it: one file twice, one that a later layer deletes, a package, a key, a label.
@@ -216,6 +217,12 @@ fn layers_that_lie_unpacked_do_not_tell_what_a_pull_downloads() {
     assert!(made.contains("# stored-size: not told here") && made.contains("\nfile-size = "), "{made}");
     let page = sandbox.ok(["inspect", &unpacked]);
     assert!(page.contains("unpacked layers: a pull downloads less") && page.contains("as it lies here"), "{page}");
+    // A name that Docker Hub could have as well.
+    sandbox.write("app.tar", old_docker_archive(&images(IMAGES)[1..2]));
+    assert_eq!(
+        sandbox.layerscope(["inspect", "--format", "json", "app.tar"]).run().json()["image"]["layers_unpacked"],
+        true
+    );
 }
 
 /// A gate says the same on a machine that has seen the base and on one that has not.

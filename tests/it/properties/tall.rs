@@ -24,6 +24,7 @@ fn image(layers: &[LayerIndex]) -> Image {
     let digest = Digest::Sha256([0; 32]);
     let manifest = Manifest {
         reference: String::new(),
+        local: false,
         digest: None,
         media_type: String::new(),
         config_digest: digest,
