@@ -102,8 +102,7 @@ impl Finder<'_> {
     fn claimed(&self, scanned: &Scanned, more: Option<Claim>) -> (Vec<Evidence>, Vec<Known>) {
         let image = &scanned.image.manifest;
         // What lies beside the image costs no request.
-        let at_hand = || !matches!(image.reference.parse(), Ok(ImageRef::Registry(_)));
-        let asks = image.attestation.is_some() && (self.ask || at_hand());
+        let asks = image.attestation.is_some() && (self.ask || image.local);
         let statements = if asks { scanned.statements().unwrap_or_default() } else { Vec::new() };
         let mut known = Vec::new();
         let claims = more.into_iter().chain(claims(image, &statements));

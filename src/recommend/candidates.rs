@@ -130,7 +130,14 @@ impl Search<'_> {
     fn leads(&self, missing: &mut Vec<Missing>) -> Vec<Lead> {
         let told = self.request.candidates.iter().cloned();
         let mut leads: Vec<Lead> = told.map(|reference| Lead { reference, family: None, told: true }).collect();
-        for (place, tag) in self.places() {
+        let places = self.places();
+        let in_layout = places.iter().any(|(place, _)| matches!(place, Place::Layout { .. }));
+        let offline = self.finder.scanner.options.offline && !in_layout;
+        for (place, tag) in places {
+            if offline {
+                let name = place.repository().unwrap_or_default();
+                missing.push(Missing { name, error: RecommendError::Offline, told: false });
+            }
             match place.tags(&self.finder.scanner.speculative()) {
                 Ok(tags) => leads.extend(self.stand_ins(tags, &tag)),
                 Err(error) => {
@@ -145,23 +152,18 @@ impl Search<'_> {
 
     /// The repositories of the base, with its tag there; official ones where its name is not known.
     fn places(&self) -> Vec<(Place, String)> {
-        let named = self.base.names.iter().filter_map(|name| Place::named(name));
         let mut places: Vec<(Place, String)> = Vec::new();
-        for (place, tag) in named.filter(|(place, _)| self.may_ask(place)) {
+        for (place, tag) in self.base.names.iter().filter_map(|name| Place::named(name)) {
             if !places.iter().any(|(known, _)| *known == place) {
                 places.push((place, tag));
             }
         }
-        if places.is_empty() && self.finder.ask {
-            let here = self.request.image.as_ref().and_then(Place::of).map(|(place, _)| place);
+        let here = self.request.image.as_ref().and_then(Place::of).map(|(place, _)| place);
+        if places.is_empty() && (self.finder.ask || matches!(here, Some(Place::Registry { .. }))) {
             let found = self.finder.repositories(self.signs, here.as_ref());
             places.extend(found.into_iter().map(|place| (place, String::new())));
         }
         places
-    }
-
-    fn may_ask(&self, place: &Place) -> bool {
-        self.finder.ask || matches!(place, Place::Layout { .. })
     }
 
     /// Tags that could stand in for the base's, those that are built on the same first, short names first.
@@ -186,8 +188,14 @@ impl Search<'_> {
             let reference = family.image.replace("{version}", &version).parse::<ImageRef>().ok()?;
             fits.then(|| Lead { reference, family: Some(family.clone()), told: false })
         });
-        let asks = |lead: &Lead| self.finder.ask || !matches!(lead.reference, ImageRef::Registry(_));
-        families.filter(asks).collect()
+        families.filter(|lead| self.finder.ask || self.is_at_hand(&lead.reference)).collect()
+    }
+
+    /// Whether no registry has to be asked for its documents.
+    fn is_at_hand(&self, reference: &ImageRef) -> bool {
+        let options = self.finder.scanner.options;
+        let cached = |name: String| options.cache.as_ref()?.manifest(&name, &options.platform);
+        !matches!(reference, ImageRef::Registry(_)) || cached(reference.to_string()).is_some()
     }
 
     /// The release of the image's distribution, if it is this one, as exactly as its images are named.

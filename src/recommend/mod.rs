@@ -55,6 +55,9 @@ pub enum RecommendError {
         /// It.
         base: String,
     },
+    /// A registry that may not be asked.
+    #[error("--offline: only what is in the cache was looked at")]
+    Offline,
     /// Neither an image nor a Dockerfile.
     #[error("name an image, or a Dockerfile with --dockerfile")]
     Nothing,

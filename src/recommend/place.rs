@@ -80,9 +80,18 @@ impl Place {
         }
     }
 
-    /// The tags that there are, each with how to name its image. Asks the registry.
+    /// The tags that there are, each with how to name its image. Asks the registry; offline, those of the cache.
     pub(super) fn tags(&self, options: &scan::Options) -> Result<Vec<(String, ImageRef)>, SourceError> {
         match self {
+            Self::Registry { .. } if options.offline => {
+                let cached = options.cache.iter().flat_map(|cache| cache.manifests());
+                let images = cached.filter(|manifest| !manifest.local).filter_map(|manifest| {
+                    let image = manifest.reference.parse().ok()?;
+                    let (place, tag) = Self::of(&image)?;
+                    (place == *self).then_some((tag, image))
+                });
+                Ok(images.collect())
+            }
             Self::Registry { registry, repository } => {
                 let any = Reference::with_tag(registry.clone(), repository.clone(), "latest".into());
                 let tags = source::tags(&any, &options.source)?.into_iter();

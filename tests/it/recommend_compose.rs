@@ -212,6 +212,25 @@ fn one_service_shares_with_none() {
 }
 
 #[test]
+fn what_a_service_starts_is_looked_for_on_the_base() {
+    let image = format!("image: 'oci:{}/fixtures/workshop:python:3.7'", env!("CARGO_MANIFEST_DIR"));
+    let on_slim = |services: &str| {
+        let document = Shop::new(&format!("services:\n{}", services.replace("IMAGE", &image))).json(&[]);
+        assert_eq!(document["now"]["images"], 1);
+        let candidates = document["services"][0]["recommend"]["candidates"].as_array().unwrap().iter();
+        let mut slim =
+            candidates.filter(|one| one["reference"].as_str().is_some_and(|name| name.ends_with("3.7-slim")));
+        slim.next().unwrap()["verdict"].as_str().unwrap().to_owned()
+    };
+    // The base alone, of which nobody knows what is to run there.
+    assert_eq!(on_slim("  a: {IMAGE}"), "undecided");
+    assert_eq!(on_slim("  a: {IMAGE, command: python -m http.server}"), "works");
+    assert_eq!(on_slim("  a: {IMAGE, entrypoint: [/usr/bin/curl], command: [--version]}"), "breaks");
+    // Of services with one image, however they name it, all have to run.
+    assert_eq!(on_slim("  a: {IMAGE, command: [python]}\n  b: {IMAGE, platform: linux/amd64, command: curl}"), "breaks");
+}
+
+#[test]
 fn none_to_be_had_is_an_error() {
     let shop = Shop::new("services: {a: {image: 'oci:shop/images:gone'}, b: {image: 'UPPER'}}");
     let said = shop.fails(&[]);

@@ -78,6 +78,11 @@ fn images_of_the_catalogue_are_found_where_registries_conf_has_them() {
     let missing = document["unavailable"].as_array().unwrap();
     assert_eq!(missing.len(), 1, "{missing:?}");
     assert_eq!(missing[0]["name"], "gcr.io/distroless/base-debian12:nonroot");
+    // In a room without a network what was seen before is looked at again, and it is told that there may be more.
+    drop(server);
+    let offline = recommended(&sandbox, "team/app:1", &["--offline"]);
+    assert_eq!(offline["candidates"], document["candidates"]);
+    insta::assert_snapshot!(offline["unavailable"], @r#"[{"name":"docker.io/library/debian","reason":"--offline: only what is in the cache was looked at"}]"#);
 }
 
 /// Images with what BuildKit attests of one (attestation-storage.md, slsa-provenance.md): an index with the image and,
