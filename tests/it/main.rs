@@ -18,6 +18,7 @@ mod harness;
 mod hostile;
 mod html;
 mod layering;
+mod messages;
 mod patch;
 mod properties;
 mod readme;

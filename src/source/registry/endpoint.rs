@@ -155,7 +155,7 @@ impl Endpoint {
             match result {
                 // A certificate that is not trusted is no reason to go on in plain text, and the one thing to tell.
                 Err(RegistryError::Transport { permanent: true, .. }) => return result,
-                Err(RegistryError::Transport { .. }) => first = first.or(Some(result)),
+                Err(RegistryError::Transport { .. } | RegistryError::Plain { .. }) => first = first.or(Some(result)),
                 // What TLS servers say to plain HTTP.
                 Ok(answer) if answer.response.status() == 400 && base.scheme() == "http" => {
                     first = first.or(Some(Ok(answer)));

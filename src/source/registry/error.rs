@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use reqwest::Url;
-use rustls::CertificateError;
+use rustls::{CertificateError, InvalidMessage};
 use serde::Deserialize;
 
 use crate::model::Digest;
@@ -50,6 +50,16 @@ pub enum RegistryError {
         reason: String,
         /// Whether asking again is pointless (a certificate that is not trusted, a host that does not exist).
         permanent: bool,
+    },
+    /// No TLS where TLS is spoken.
+    #[error(
+        "cannot get {what} from {host}: it does not speak TLS; if it speaks plain HTTP and may, put [[registry]], location = {host:?} and insecure = true into ~/.config/containers/registries.conf"
+    )]
+    Plain {
+        /// What was asked for.
+        what: String,
+        /// Whom.
+        host: String,
     },
     /// An answer that is neither the thing nor one of the refusals below.
     #[error("{host} answers {status} to the request for {what}{reason}")]
@@ -213,7 +223,14 @@ impl RegistryError {
     /// From the HTTP client's error. Its URL is not shown: it may be signed.
     pub(super) fn transport(what: &str, host: &str, error: reqwest::Error) -> Self {
         let error = error.without_url();
-        let certificate = certificate(&error).map(|problem| match problem {
+        let certificate = match tls(&error) {
+            Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+                return Self::Plain { what: what.into(), host: host.into() };
+            }
+            Some(rustls::Error::InvalidCertificate(problem)) => Some(problem),
+            _ => None,
+        };
+        let certificate = certificate.map(|problem| match problem {
             // The latter is what a certificate gets that signs itself.
             CertificateError::UnknownIssuer | CertificateError::Other(_) => format!(
                 "its certificate is not signed by a CA that is trusted here: put it into \
@@ -239,11 +256,11 @@ fn root(error: &dyn Error) -> String {
     one_line(&last.to_string())
 }
 
-/// Why the other side's certificate was refused, if it was. An `io::Error` hides what it wraps from `source`.
-fn certificate<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
+/// What TLS has against the other side, its certificate for one. An `io::Error` hides what it wraps from `source`.
+fn tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(rustls::Error::InvalidCertificate(problem)) = error.downcast_ref() {
+        if let Some(problem) = error.downcast_ref() {
             return Some(problem);
         }
         let inner = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());

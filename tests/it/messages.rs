@@ -1,0 +1,51 @@
+//! What is said where something else was meant, or something stands between: what to do, and no word of a library's.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use layerscope::source::{Environment, Options};
+
+use crate::registry::{app, filter, options, pull};
+use crate::support::fake_registry::Hub;
+use crate::support::http_server::{Reply, Server};
+use crate::support::{Layout, Sandbox};
+
+fn hub() -> Hub {
+    Hub::new(Layout::of(&[app("app:1", "linux/amd64")]))
+}
+
+/// What stands before a server that speaks plain HTTP alone, and says so to who speaks TLS, as Go's and nginx do. Its
+/// address is this machine's, by a name that is not known to be it.
+fn plain_only(behind: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (host, behind) = (listener.local_addr().unwrap().to_string().replace("127.0.0.1", "0.0.0.0"), behind.to_owned());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut first = [0];
+            if stream.peek(&mut first).is_ok() && first == [0x16] {
+                stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nan HTTP request to an HTTPS server").ok();
+                continue;
+            }
+            let mut server = TcpStream::connect(&behind).unwrap();
+            let (mut back, mut from) = (stream.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut stream, &mut server).ok());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut back).ok());
+        }
+    });
+    host
+}
+
+#[test]
+fn plain_http_where_tls_is_spoken() {
+    let registry = hub().start();
+    let host = plain_only(&registry.server.host());
+    let name = format!("{host}/library/app:1");
+    let said = pull(&name, &options()).unwrap_err().replace(&host, "HOST");
+    insta::assert_snapshot!(said, @r#"cannot get HOST/library/app:1 from HOST: it does not speak TLS; if it speaks plain HTTP and may, put [[registry]], location = "HOST" and insecure = true into ~/.config/containers/registries.conf"#);
+    let etc = tempfile::tempdir().unwrap();
+    std::fs::create_dir(etc.path().join("containers")).unwrap();
+    let conf = format!("[[registry]]\nlocation = \"{host}\"\ninsecure = true\n");
+    std::fs::write(etc.path().join("containers/registries.conf"), conf).unwrap();
+    let told = Options { environment: Environment::bare(etc.path()), ..options() };
+    assert_eq!(pull(&name, &told).unwrap().reference, name, "what it says helps");
+}
