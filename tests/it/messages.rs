@@ -49,3 +49,15 @@ fn plain_http_where_tls_is_spoken() {
     let told = Options { environment: Environment::bare(etc.path()), ..options() };
     assert_eq!(pull(&name, &told).unwrap().reference, name, "what it says helps");
 }
+
+#[test]
+fn a_page_in_place_of_a_manifest() {
+    let portal = hub().trick(|_, _, _| Reply::new(200, "\n<html><title>Welcome to\nthe hotel</title>")).start();
+    let said = |name: &str| filter(pull(name, &options()).unwrap_err(), &portal);
+    insta::assert_snapshot!(said(&portal.name("1")), @"what HOST sends for HOST/library/app:1 is no manifest: Welcome to the hotel; it may be a page of the network's or of a proxy's that wants a login first");
+    let pinned = format!("{}@sha256:{}", portal.name("1").replace(":1", ""), "0".repeat(64));
+    assert!(said(&pinned).contains("is no manifest"), "{}", said(&pinned));
+    let asked = portal.server.log().len();
+    said(&portal.name("1"));
+    assert_eq!(portal.server.log().len(), asked + 1, "it is not asked again");
+}

@@ -309,8 +309,8 @@ fn what_is_no_image() {
         "layers": [],
     }));
     insta::assert_snapshot!(said(&artifact), @"HOST/library/app:1 is an artifact of type application/vnd.example.sbom, not a container image");
-    let html = hub().trick(|_, _, _| Reply::new(200, "<html>Welcome to the hotel's network")).start();
-    let error = said(&html);
+    let broken = hub().trick(|_, _, _| Reply::new(200, "{ \"schemaVersion\": 2")).start();
+    let error = said(&broken);
     assert!(error.starts_with("manifest sha256:") && error.contains("is broken"), "{error}");
 }
 

@@ -137,6 +137,18 @@ pub enum RegistryError {
         /// What is allowed.
         limit: u64,
     },
+    /// Something else than what a registry sends.
+    #[error(
+        "what {host} sends for {what} is no manifest{reason}; it may be a page of the network's or of a proxy's that wants a login first"
+    )]
+    NoManifest {
+        /// What was asked for.
+        what: String,
+        /// Whom.
+        host: String,
+        /// What it says, after a colon; may be empty.
+        reason: String,
+    },
     /// A blob that goes on after its end.
     #[error("{host} sends more for {digest} than the {expected} bytes its manifest says")]
     BlobTooLong {

@@ -34,6 +34,7 @@ use std::time::Duration;
 use oci_spec::distribution::Reference;
 
 use endpoint::Endpoint;
+use error::reason_of;
 use http::Http;
 
 use super::names::{listed, shown};
@@ -111,7 +112,15 @@ impl RegistrySource {
             DocumentKind::Manifest => (Some(MANIFEST_TYPES), MAX_MANIFEST),
             DocumentKind::Config => (None, MAX_CONFIG),
         };
-        let ask = async |endpoint: &Endpoint| endpoint.document(path, what, accept, limit).await;
+        let ask = async |endpoint: &Endpoint| {
+            let bytes = endpoint.document(path, what, accept, limit).await?;
+            // What stands between may answer in its place, with a page; then another place may do better.
+            if kind == DocumentKind::Manifest && !bytes.trim_ascii_start().starts_with(b"{") {
+                let (what, host) = (what.to_owned(), endpoint.location.host.clone());
+                return Err(RegistryError::NoManifest { what, host, reason: reason_of(&bytes) });
+            }
+            Ok(bytes)
+        };
         Ok(self.runtime.block_on(self.inner.anywhere(ask))?.1)
     }
 }
