@@ -61,3 +61,16 @@ fn a_page_in_place_of_a_manifest() {
     said(&portal.name("1"));
     assert_eq!(portal.server.log().len(), asked + 1, "it is not asked again");
 }
+
+#[test]
+fn a_proxy_that_fails_is_named() {
+    let sandbox = Sandbox::new();
+    let proxy = Server::start(|_| Reply::new(407, ""));
+    let through = |proxy: String| {
+        let run = sandbox.layerscope(["inspect", "registry.invalid/a/b:1"]).env("HTTPS_PROXY", proxy);
+        run.env("NO_PROXY", "").run().fails()
+    };
+    let said = through(format!("http://me:pa55@{}", proxy.host()));
+    insta::assert_snapshot!(said, @"error: cannot get registry.invalid/a/b:1 from registry.invalid: the proxy 127.0.0.1:[PORT] of HTTPS_PROXY wants a login, as http://USER:PASSWORD@HOST:PORT");
+    assert_eq!(proxy.log().len(), 1, "it is not asked again");
+}

@@ -7,6 +7,7 @@ use reqwest::Url;
 use rustls::{CertificateError, InvalidMessage};
 use serde::Deserialize;
 
+use super::proxy;
 use crate::model::Digest;
 
 /// Longest text of a foreign hand that is shown.
@@ -252,8 +253,9 @@ impl RegistryError {
         });
         // A name that does not exist won't in a second; a name server that is busy may answer then.
         let unknown = error.is_dns() && !root(&error).contains("emporary");
-        let permanent = certificate.is_some() || unknown;
-        let other = || if error.is_timeout() { "no answer in time".to_owned() } else { root(&error) };
+        let permanent = certificate.is_some() || unknown || proxy::is_refusal(&error);
+        let said = || if error.is_timeout() { "no answer in time".to_owned() } else { root(&error) };
+        let other = || proxy::told(&error, &said()).unwrap_or_else(said);
         let reason = certificate.unwrap_or_else(other);
         Self::Transport { what: what.into(), host: host.into(), reason, permanent }
     }

@@ -20,6 +20,7 @@ mod error;
 mod helper;
 mod http;
 mod part;
+mod proxy;
 mod push;
 mod response;
 mod retry;
