@@ -2,6 +2,7 @@
 //! built.
 
 mod error;
+mod instead;
 mod room;
 mod toc;
 
@@ -247,11 +248,8 @@ type Found = (Manifest, Option<Arc<dyn Source>>);
 
 /// An image's documents: from the source, or, where the network is forbidden, as they were last seen.
 fn find(reference: &ImageRef, options: &Options) -> Result<Found, ScanError> {
-    if options.offline && matches!(reference, ImageRef::Registry(_)) {
-        let name = reference.to_string();
-        let Some(cache) = &options.cache else { return Err(ScanError::Nowhere { reference: name }) };
-        let known = cache.manifest(&name, &options.platform);
-        return known.map(|manifest| (manifest, None)).ok_or(ScanError::Offline { reference: name });
+    if let (true, ImageRef::Registry(name)) = (options.offline, reference) {
+        return Ok((instead::offline(name, options)?, None));
     }
     let source: Arc<dyn Source> = source::open(reference, &options.source)?.into();
     let manifest = source.resolve(&options.platform)?;

@@ -2,7 +2,7 @@
 
 use super::room::{MOST_ENTRIES, MOST_KEPT};
 use crate::index::IndexError;
-use crate::model::Digest;
+use crate::model::{Digest, Platform};
 use crate::source::SourceError;
 use crate::tree::FollowError;
 
@@ -19,6 +19,16 @@ pub enum ScanError {
         reference: String,
         /// What is wrong.
         source: IndexError,
+    },
+    /// The network may not be used, and what is known is for others.
+    #[error("{reference} is in the cache for {known}, not for {wanted}, and --offline forbids to ask its registry")]
+    OfflinePlatform {
+        /// The image.
+        reference: String,
+        /// What was wanted.
+        wanted: Platform,
+        /// What there is.
+        known: String,
     },
     /// The network may not be used.
     #[error("{reference} is not in the cache, and --offline forbids to ask its registry")]

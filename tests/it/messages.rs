@@ -1,6 +1,6 @@
 //! What is said where something else was meant, or something stands between: what to do, and no word of a library's.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
 use layerscope::source::{Environment, Options};
@@ -18,7 +18,8 @@ fn hub() -> Hub {
 /// address is this machine's, by a name that is not known to be it.
 fn plain_only(behind: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (host, behind) = (listener.local_addr().unwrap().to_string().replace("127.0.0.1", "0.0.0.0"), behind.to_owned());
+    let (host, behind) =
+        (listener.local_addr().unwrap().to_string().replace("127.0.0.1", "0.0.0.0"), behind.to_owned());
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut first = [0];
@@ -73,4 +74,22 @@ fn a_proxy_that_fails_is_named() {
     let said = through(format!("http://me:pa55@{}", proxy.host()));
     insta::assert_snapshot!(said, @"error: cannot get registry.invalid/a/b:1 from registry.invalid: the proxy 127.0.0.1:[PORT] of HTTPS_PROXY wants a login, as http://USER:PASSWORD@HOST:PORT");
     assert_eq!(proxy.log().len(), 1, "it is not asked again");
+}
+
+#[test]
+fn the_cache_knows_an_image_by_its_digest_and_for_its_platform() {
+    let sandbox = Sandbox::new();
+    let layout = Layout::of(&[app("app:1", "linux/arm64")]);
+    let digest = layout.index[0]["digest"].as_str().unwrap().to_owned();
+    let registry = Hub::new(layout).start();
+    let (name, arm) = (registry.name("1"), ["--platform", "linux/arm64", "--offline"]);
+    sandbox.ok(["ls", &name, "--platform", "linux/arm64"]);
+    let listed = sandbox.ok(["ls", &name, arm[0], arm[1], arm[2]]);
+    for pinned in [format!("{name}@{digest}"), format!("{}@{digest}", name.trim_end_matches(":1"))] {
+        assert_eq!(sandbox.ok(["ls", &pinned, arm[0], arm[1], arm[2]]), listed);
+    }
+    let other = format!("{name}@sha256:{}", "0".repeat(64));
+    assert!(sandbox.fails(["ls", &other, "--offline"]).contains("is not in the cache"));
+    let said = sandbox.fails(["ls", &name, "--platform", "linux/amd64", "--offline"]);
+    insta::assert_snapshot!(said, @"error: 127.0.0.1:[PORT]/library/app:1 is in the cache for linux/arm64, not for linux/amd64, and --offline forbids to ask its registry");
 }
