@@ -238,7 +238,8 @@ pub fn index(reference: &ImageRef, options: &Options) -> Result<Option<ImageInde
         ImageRef::Registry(_) if options.offline => Ok(None),
         ImageRef::Archive { format: ArchiveFormat::Docker, .. } => Ok(None),
         ImageRef::Registry(_) | ImageRef::OciLayout { .. } | ImageRef::Archive { .. } => {
-            Ok(source::open(reference, &options.source)?.index()?)
+            let index = source::open(reference, &options.source)?.index();
+            index.map_err(|error| instead::or_else(reference, options, error))
         }
         ImageRef::DockerDaemon(_) | ImageRef::Podman(_) | ImageRef::Stdin => Ok(None),
     }
@@ -252,7 +253,7 @@ fn find(reference: &ImageRef, options: &Options) -> Result<Found, ScanError> {
         return Ok((instead::offline(name, options)?, None));
     }
     let source: Arc<dyn Source> = source::open(reference, &options.source)?.into();
-    let manifest = source.resolve(&options.platform)?;
+    let manifest = source.resolve(&options.platform).map_err(|error| instead::or_else(reference, options, error))?;
     if let (Some(cache), ImageRef::Registry(_)) = (&options.cache, reference) {
         // Kept for --offline; a cache that can't be written is reported with the layers.
         cache.put_manifest(&manifest, &options.platform).ok();

@@ -20,6 +20,12 @@ pub enum ScanError {
         /// What is wrong.
         source: IndexError,
     },
+    /// The registry can't be asked for what the cache has.
+    #[error("{source}; the cache knows it: --offline takes it as it was when it was last asked for")]
+    Known {
+        /// What happened.
+        source: SourceError,
+    },
     /// The network may not be used, and what is known is for others.
     #[error("{reference} is in the cache for {known}, not for {wanted}, and --offline forbids to ask its registry")]
     OfflinePlatform {

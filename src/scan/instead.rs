@@ -1,10 +1,11 @@
-//! Where an image is had from, where its registry may not be asked.
+//! Where an image is had from, or what may help, where its registry may not be asked or did not give it.
 
 use oci_spec::distribution::Reference;
 
 use super::{Options, ScanError};
 use crate::index::Cache;
-use crate::model::{Digest, Manifest, Platform};
+use crate::model::{Digest, ImageRef, Manifest, Platform};
+use crate::source::SourceError;
 
 /// An image of a registry, as the cache has it.
 pub(super) fn offline(name: &Reference, options: &Options) -> Result<Manifest, ScanError> {
@@ -32,4 +33,15 @@ fn cached(cache: &Cache, name: &Reference, platform: &Platform) -> Option<Manife
         let known = cache.manifests().into_iter().find(|known| known.digest == Some(digest))?;
         Some(Manifest { reference, ..known })
     })
+}
+
+/// The error, with what else may have been meant or may do. Of an image that may well not be there nobody wants to know.
+pub(super) fn or_else(reference: &ImageRef, options: &Options, source: SourceError) -> ScanError {
+    let (ImageRef::Registry(name), SourceError::Registry(error), false) =
+        (reference, &source, options.source.speculative)
+    else {
+        return source.into();
+    };
+    let is_known = || options.cache.as_ref().is_some_and(|cache| cached(cache, name, &options.platform).is_some());
+    if error.is_unreachable() && is_known() { ScanError::Known { source } } else { source.into() }
 }

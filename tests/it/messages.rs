@@ -2,12 +2,14 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use layerscope::source::{Environment, Options};
 
 use crate::registry::{app, filter, options, pull};
 use crate::support::fake_registry::Hub;
-use crate::support::http_server::{Reply, Server};
+use crate::support::http_server::{Ask, Reply, Server};
 use crate::support::{Layout, Sandbox};
 
 fn hub() -> Hub {
@@ -74,6 +76,22 @@ fn a_proxy_that_fails_is_named() {
     let said = through(format!("http://me:pa55@{}", proxy.host()));
     insta::assert_snapshot!(said, @"error: cannot get registry.invalid/a/b:1 from registry.invalid: the proxy 127.0.0.1:[PORT] of HTTPS_PROXY wants a login, as http://USER:PASSWORD@HOST:PORT");
     assert_eq!(proxy.log().len(), 1, "it is not asked again");
+}
+
+#[test]
+fn a_registry_that_is_away_and_a_cache_that_knows() {
+    let sandbox = Sandbox::new();
+    let portal = Arc::new(AtomicBool::new(false));
+    let closed = portal.clone();
+    let page = move |_: &Ask, _: usize, reply| if closed.load(Relaxed) { Reply::new(200, "<html>") } else { reply };
+    let registry = hub().trick(page).start();
+    let name = registry.name("1");
+    sandbox.ok(["ls", &name, "--platform", "linux/amd64"]);
+    portal.store(true, Relaxed);
+    let said = sandbox.fails(["ls", &name, "--platform", "linux/amd64"]);
+    insta::assert_snapshot!(said, @"error: what 127.0.0.1:[PORT] sends for 127.0.0.1:[PORT]/library/app:1 is no manifest; it may be a page of the network's or of a proxy's that wants a login first; the cache knows it: --offline takes it as it was when it was last asked for");
+    assert!(!sandbox.fails(["ls", &name, "--platform", "linux/s390x"]).contains("--offline"), "that is not known");
+    assert!(!sandbox.fails(["ls", &registry.name("2")]).contains("--offline"), "nor that");
 }
 
 #[test]

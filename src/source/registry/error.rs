@@ -225,6 +225,15 @@ impl RegistryError {
         }
     }
 
+    /// Whether it is not about the image: the registry did not come to speak of it.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Transport { .. } | Self::NoManifest { .. } => true,
+            Self::Tries { source, .. } | Self::Mirrors { source, .. } => source.is_unreachable(),
+            other => other.is_passing(),
+        }
+    }
+
     /// How long the registry asks to be left alone.
     pub(super) fn wait(&self) -> Option<Duration> {
         match self {
