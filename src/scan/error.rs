@@ -20,6 +20,16 @@ pub enum ScanError {
         /// What is wrong.
         source: IndexError,
     },
+    /// A registry was asked for the name of a file or folder that is here.
+    #[error("{source}; ./{path} is here, but is not taken for an image: {reason}")]
+    Here {
+        /// What the registry said.
+        source: SourceError,
+        /// The file or folder.
+        path: String,
+        /// What it would have to be, or how it is named.
+        reason: String,
+    },
     /// The registry can't be asked for what the cache has.
     #[error("{source}; the cache knows it: --offline takes it as it was when it was last asked for")]
     Known {

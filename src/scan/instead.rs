@@ -1,10 +1,12 @@
 //! Where an image is had from, or what may help, where its registry may not be asked or did not give it.
 
+use std::path::Path;
+
 use oci_spec::distribution::Reference;
 
 use super::{Options, ScanError};
 use crate::index::Cache;
-use crate::model::{Digest, ImageRef, Manifest, Platform};
+use crate::model::{Digest, ImageRef, Manifest, Platform, familiar};
 use crate::source::SourceError;
 
 /// An image of a registry, as the cache has it.
@@ -42,6 +44,22 @@ pub(super) fn or_else(reference: &ImageRef, options: &Options, source: SourceErr
     else {
         return source.into();
     };
+    if let Some((path, reason)) = path_of(name) {
+        return ScanError::Here { source, path, reason };
+    }
     let is_known = || options.cache.as_ref().is_some_and(|cache| cached(cache, name, &options.platform).is_some());
     if error.is_unreachable() && is_known() { ScanError::Known { source } } else { source.into() }
+}
+
+/// The file or folder that a name may mean, and why it does not.
+fn path_of(name: &Reference) -> Option<(String, String)> {
+    let bare = name.digest().is_none() && name.tag().is_none_or(|tag| tag == "latest");
+    let repository = format!("{}/{}", name.registry(), name.repository());
+    let path = familiar(&repository);
+    let found = Path::new(path).metadata().ok().filter(|_| bare)?;
+    let reason = match found.is_dir() {
+        true => "it has no `oci-layout`".into(),
+        false => format!("an archive that does not end in .tar is named oci-archive:{path} or docker-archive:{path}"),
+    };
+    Some((path.to_owned(), reason))
 }

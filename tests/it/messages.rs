@@ -111,3 +111,16 @@ fn the_cache_knows_an_image_by_its_digest_and_for_its_platform() {
     let said = sandbox.fails(["ls", &name, "--platform", "linux/amd64", "--offline"]);
     insta::assert_snapshot!(said, @"error: 127.0.0.1:[PORT]/library/app:1 is in the cache for linux/arm64, not for linux/amd64, and --offline forbids to ask its registry");
 }
+
+#[test]
+fn a_file_that_is_taken_for_a_name() {
+    let sandbox = Sandbox::new();
+    sandbox.write("b.zip", "PK");
+    sandbox.write("app/Dockerfile", "FROM scratch");
+    let registry = hub().start();
+    let conf = format!("[[registry]]\nprefix = \"docker.io\"\nlocation = \"{}\"\n", registry.server.host());
+    sandbox.write("home/.config/containers/registries.conf", conf);
+    insta::assert_snapshot!(sandbox.fails(["inspect", "b.zip"]), @"error: 127.0.0.1:[PORT] has no docker.io/library/b.zip:latest: unknown; ./b.zip is here, but is not taken for an image: an archive that does not end in .tar is named oci-archive:b.zip or docker-archive:b.zip");
+    insta::assert_snapshot!(sandbox.fails(["inspect", "app"]), @"error: 127.0.0.1:[PORT] has no docker.io/library/app:latest: unknown; ./app is here, but is not taken for an image: it has no `oci-layout`");
+    assert!(!sandbox.fails(["inspect", "app:2"]).contains("./app"), "a tag makes it a name");
+}
