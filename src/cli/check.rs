@@ -9,7 +9,7 @@ use super::args::{CheckArgs, CheckFormatArg, GlobalArgs, ReportTo};
 use super::output::emit;
 use super::{Verdict, settings};
 use crate::analyze::{Base, Subject, area};
-use crate::budget::{self, Baseline, Budget, Facts, Origin};
+use crate::budget::{self, Baseline, Budget, BudgetError, Facts, Origin};
 use crate::dockerfile::Dockerfile;
 use crate::model::ImageRef;
 use crate::recommend::{Catalog, Finder, Scanner};
@@ -153,13 +153,20 @@ fn read_budget(told: Option<&Path>) -> anyhow::Result<Budget> {
 /// The baseline, if it is a file that `inspect` wrote; `None` for the name of an image.
 fn read_document(name: &str) -> anyhow::Result<Option<Baseline<'static>>> {
     let path = Path::new(name);
-    if !path.is_file() {
+    let ends_as_one = name.ends_with(".json") && !name.contains(':');
+    if ends_as_one && !path.exists() {
+        bail!("there is no baseline {name}: write one with `layerscope inspect IMAGE --format json -o {name}`");
+    }
+    if !path.is_file() && !ends_as_one {
         return Ok(None);
     }
     let unreadable = || format!("cannot read the baseline {name}");
     let mut file = std::fs::File::open(path).with_context(unreadable)?;
     let mut start = [0; 1];
     let is_json = std::io::Read::read(&mut file, &mut start).with_context(unreadable)? == 1 && start == *b"{";
+    if !is_json && ends_as_one {
+        return Err(BudgetError::Baseline { place: name.into(), reason: "it is no JSON object".into() }.into());
+    }
     if !is_json {
         return Ok(None);
     }

@@ -124,3 +124,14 @@ fn a_file_that_is_taken_for_a_name() {
     insta::assert_snapshot!(sandbox.fails(["inspect", "app"]), @"error: 127.0.0.1:[PORT] has no docker.io/library/app:latest: unknown; ./app is here, but is not taken for an image: it has no `oci-layout`");
     assert!(!sandbox.fails(["inspect", "app:2"]).contains("./app"), "a tag makes it a name");
 }
+
+#[test]
+fn a_baseline_that_is_not_there() {
+    let sandbox = Sandbox::new();
+    let image = sandbox.oci("image x\nlayer y\n  file /a \"b\"\n");
+    sandbox.write("layerscope.toml", "[rules]\nlayers = 9\n");
+    sandbox.write("list.json", "[]");
+    let against = |file| sandbox.fails(["check", &image, "--baseline", file]);
+    insta::assert_snapshot!(against("o/nofile.json"), @"error: there is no baseline o/nofile.json: write one with `layerscope inspect IMAGE --format json -o o/nofile.json`");
+    insta::assert_snapshot!(against("list.json"), @"error: list.json is no baseline: it is no JSON object; give an image, or what `layerscope inspect --format json` wrote");
+}
