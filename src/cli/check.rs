@@ -1,12 +1,13 @@
 //! `layerscope check IMAGE`.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
 use super::args::{CheckArgs, CheckFormatArg, GlobalArgs, ReportTo};
-use super::output::emit;
+use super::output::{emit, is_special};
 use super::{Verdict, settings};
 use crate::analyze::{Base, Subject, area};
 use crate::budget::{self, Baseline, Budget, BudgetError, Facts, Origin};
@@ -31,6 +32,7 @@ pub(super) fn run(args: &CheckArgs, global: &GlobalArgs) -> anyhow::Result<Verdi
     if args.init {
         return init(args, global);
     }
+    apart(args)?;
     let budget = read_budget(args.config.as_deref().filter(|path| !path.as_os_str().is_empty()))?;
     let dockerfile = args.dockerfile.as_deref().filter(|path| !path.as_os_str().is_empty());
     let dockerfile = dockerfile.map(|path| read_dockerfile(path, args)).transpose()?;
@@ -74,6 +76,25 @@ pub(super) fn run(args: &CheckArgs, global: &GlobalArgs) -> anyhow::Result<Verdi
         let failed = judged.outcomes.iter().any(budget::Outcome::fails);
         Ok(if failed { Verdict::GateFailed } else { Verdict::Done })
     })
+}
+
+/// Of two reports in one file, only the last would be left.
+fn apart(args: &CheckArgs) -> anyhow::Result<()> {
+    let mut taken = HashSet::new();
+    let reports = args.reports.iter().filter_map(|report| report.file.as_deref());
+    for file in args.output.output.as_deref().into_iter().chain(reports) {
+        if file != Path::new("-") && !is_special(file) && !taken.insert(place_of(file)) {
+            bail!("two reports go to {}: give each a file of its own", file.display());
+        }
+    }
+    Ok(())
+}
+
+/// A file that may not be there yet, by a name that no other file has.
+fn place_of(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = || Some(folder.canonicalize().ok()?.join(file.file_name()?));
+    file.canonicalize().ok().or_else(beside).unwrap_or_else(|| file.to_owned())
 }
 
 /// The main form where it goes, then those of `--report`.

@@ -90,6 +90,6 @@ fn permissions() -> std::fs::Permissions {
 }
 
 /// `/dev/null`, a pipe: written to, not replaced.
-fn is_special(file: &Path) -> bool {
+pub(super) fn is_special(file: &Path) -> bool {
     file.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }

@@ -135,3 +135,18 @@ fn a_baseline_that_is_not_there() {
     insta::assert_snapshot!(against("o/nofile.json"), @"error: there is no baseline o/nofile.json: write one with `layerscope inspect IMAGE --format json -o o/nofile.json`");
     insta::assert_snapshot!(against("list.json"), @"error: list.json is no baseline: it is no JSON object; give an image, or what `layerscope inspect --format json` wrote");
 }
+
+#[test]
+fn two_reports_in_one_file() {
+    let sandbox = Sandbox::new();
+    let image = sandbox.oci("image x\nlayer y\n  file /a \"b\"\n");
+    sandbox.write("layerscope.toml", "[rules]\nlayers = 9\n");
+    std::fs::create_dir(sandbox.path("o")).unwrap();
+    let check = |args: &[&str]| sandbox.layerscope([&["check", &image], args].concat()).run();
+    let said = check(&["--report", "junit=o/a", "--report", "sarif=o/../o/a"]).fails();
+    insta::assert_snapshot!(said, @"error: two reports go to o/../o/a: give each a file of its own");
+    assert!(check(&["-o", "x", "--report", "junit=./x"]).fails().contains("two reports go to ./x"));
+    assert!(!sandbox.path("x").exists() && !sandbox.path("o/a").exists());
+    check(&["-o", "/dev/null", "--report", "junit=/dev/null", "--report", "sarif=o/a"]).ok();
+    check(&["-o", "x", "--report", "sarif=o/a"]).ok();
+}
