@@ -144,7 +144,7 @@ impl DockerArchive {
         match (select, self.items.as_slice()) {
             (_, []) => Err(ChoiceError::Empty { place: place() }),
             (None, [only]) => Ok(only),
-            (None, _) => Err(ChoiceError::Several { place: place(), available: available() }),
+            (None, _) => Err(ChoiceError::several(place(), available())),
             (Some(select), items) => {
                 called(items, select).ok_or_else(|| ChoiceError::none(place(), select, available()))
             }

@@ -161,7 +161,7 @@ pub fn open(reference: &ImageRef, options: &Options) -> Result<Box<dyn Source>, 
             archive::open(TarFile::open(file)?, name, select.clone(), *format)
         }
         ImageRef::Stdin => {
-            let tar = TarFile::spool("standard input".into(), std::io::stdin())?;
+            let tar = TarFile::spool(names::STDIN.into(), std::io::stdin())?;
             archive::open(tar, name, None, ArchiveFormat::Any)
         }
         ImageRef::DockerDaemon(image) => {

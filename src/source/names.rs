@@ -5,6 +5,9 @@ use crate::model::registry_name;
 /// So many names are told in an error message.
 const SHOWN: usize = 20;
 
+/// What the archive is called that comes as a stream.
+pub(super) const STDIN: &str = "standard input";
+
 /// None of the images of a layout or an archive is the one that is meant, or it is not told which one.
 #[derive(Debug, thiserror::Error)]
 pub enum ChoiceError {
@@ -26,6 +29,14 @@ pub enum ChoiceError {
         /// What there is, as it is to be added.
         available: String,
     },
+    /// There are several in what can't be given a name.
+    #[error(
+        "{STDIN} has several images, and - takes no name: keep it in a file, and choose one as FILE.tar:NAME, of: {available}"
+    )]
+    SeveralInStream {
+        /// What there is, as it is to be added.
+        available: String,
+    },
     /// There is none.
     #[error("{place} has no image in it")]
     Empty {
@@ -37,6 +48,10 @@ pub enum ChoiceError {
 impl ChoiceError {
     pub(super) fn none(place: String, select: &str, available: String) -> Self {
         Self::None { place, select: shown(select), available }
+    }
+
+    pub(super) fn several(place: String, available: String) -> Self {
+        if place == STDIN { Self::SeveralInStream { available } } else { Self::Several { place, available } }
     }
 }
 

@@ -115,7 +115,7 @@ impl Layout {
         let platforms = some.iter().all(|child| child.platform.is_some());
         match some.iter().all(same_name) && (platforms || names(first).next().is_some()) {
             true => Ok(some),
-            false => Err(ChoiceError::Several { place, available: listed(some.into_iter().map(label)) }),
+            false => Err(ChoiceError::several(place, listed(some.into_iter().map(label)))),
         }
     }
 }

@@ -10,7 +10,8 @@ use layerscope::source::{Environment, Options};
 use crate::registry::{app, filter, options, pull};
 use crate::support::fake_registry::Hub;
 use crate::support::http_server::{Ask, Reply, Server};
-use crate::support::{Layout, Sandbox};
+use crate::support::layout::docker_archive;
+use crate::support::{Layout, Sandbox, images};
 
 fn hub() -> Hub {
     Hub::new(Layout::of(&[app("app:1", "linux/amd64")]))
@@ -134,6 +135,18 @@ fn a_baseline_that_is_not_there() {
     let against = |file| sandbox.fails(["check", &image, "--baseline", file]);
     insta::assert_snapshot!(against("o/nofile.json"), @"error: there is no baseline o/nofile.json: write one with `layerscope inspect IMAGE --format json -o o/nofile.json`");
     insta::assert_snapshot!(against("list.json"), @"error: list.json is no baseline: it is no JSON object; give an image, or what `layerscope inspect --format json` wrote");
+}
+
+#[test]
+fn a_stream_of_several_images() {
+    let sandbox = Sandbox::new();
+    let two = images("image x:1\nlayer y\n  file /a \"b\"\nimage x:2\nlayer y\n  file /a \"c\"\n");
+    let said = |archive: Vec<u8>| sandbox.layerscope(["ls", "-"]).stdin(archive).run().fails();
+    insta::assert_snapshot!(said(Layout::of(&two).archive()), @"error: standard input has several images, and - takes no name: keep it in a file, and choose one as FILE.tar:NAME, of: 1, 2");
+    let saved = docker_archive(&two);
+    insta::assert_snapshot!(said(saved.clone()), @"error: standard input has several images, and - takes no name: keep it in a file, and choose one as FILE.tar:NAME, of: x:1, x:2");
+    sandbox.write("saved.tar", saved);
+    assert_eq!(sandbox.ok(["cat", "saved.tar:x:2", "/a"]), "c", "what it says helps");
 }
 
 #[test]
