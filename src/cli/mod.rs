@@ -12,6 +12,7 @@ mod inspect;
 mod interrupt;
 mod ls;
 mod man;
+mod message;
 mod output;
 mod progress;
 mod recommend;
@@ -32,6 +33,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::report::escape::escape;
 use args::{Args, Command, GlobalArgs};
+use message::message;
 
 pub use args::command;
 
@@ -47,7 +49,7 @@ enum Verdict {
 /// Runs the program with the process's arguments. The status is 0 for done, 1 for a gate that failed, 2 for what could
 /// not be done.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| message::of_usage(error).exit());
     log_to_stderr(&args.global);
     let done = run(&args);
     interrupt::let_it_end();
@@ -79,15 +81,6 @@ fn run(args: &Args) -> anyhow::Result<Verdict> {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }
-}
-
-/// An error with its causes, less those that it quotes already.
-fn message(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
-        "" => cause,
-        told if told.contains(&cause) => text,
-        told => format!("{told}: {cause}"),
-    })
 }
 
 /// Warnings go to standard error; `-v` and `-vv` add what happens, `-q` leaves only errors.

@@ -150,6 +150,30 @@ fn a_stream_of_several_images() {
 }
 
 #[test]
+fn libraries_talk_to_programs() {
+    let sandbox = Sandbox::new();
+    let image = sandbox.oci("image x\nlayer y\n  file /a \"b\"\n");
+    sandbox.write("twice.yaml", "rules:\n  a: 1\n  a: 2\n");
+    insta::assert_snapshot!(sandbox.fails(["check", &image, "--config", "twice.yaml"]), @"error: twice.yaml:3: this is no YAML: error: line 3 column 3: duplicate mapping key: a");
+    sandbox.write("two.yaml", "services: {}\n---\nservices: {}\n");
+    insta::assert_snapshot!(sandbox.fails(["recommend", "--offline", "--compose", "two.yaml"]), @"error: two.yaml: the compose file cannot be read: multiple YAML documents detected at line 3, column 1");
+    sandbox.write("unset.yaml", "services:\n  a: {image: \"${A:?}\"}\n");
+    insta::assert_snapshot!(sandbox.fails(["recommend", "--offline", "--compose", "unset.yaml"]), @"error: unset.yaml: the compose file cannot be read: no value for the variable `A` at line 2, column 14");
+    sandbox.write("catalog.toml", "[[runtime]]\nid = 3\n");
+    let said = sandbox.fails(["recommend", &image, "--offline", "--catalog", "catalog.toml"]);
+    insta::assert_snapshot!(said, @"error: the catalogue catalog.toml is broken: TOML parse error at line 2, column 6: invalid type: integer `3`, expected a string");
+}
+
+#[test]
+fn a_command_that_there_is_not() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.fails(["frob"]);
+    assert!(!said.contains("similar") && !said.contains("\n\n\n"), "a letter is like every word that has it: {said}");
+    let said = sandbox.fails(["inspct"]);
+    assert!(said.contains("a similar subcommand exists: 'inspect'"), "{said}");
+}
+
+#[test]
 fn two_reports_in_one_file() {
     let sandbox = Sandbox::new();
     let image = sandbox.oci("image x\nlayer y\n  file /a \"b\"\n");
