@@ -334,6 +334,8 @@ limit = 0
                 ":2: rule layers has no `sevrity`: did you mean \"severity\"?",
             ),
             ("[rules]\nlayers = { }", ":2: rule layers needs `limit`"),
+            ("[rules]\nlayers = { limt = 3 }", ":2: rule layers has no `limt`: did you mean \"limit\"?"),
+            ("[rules]\nlayers = { id = \"x\", flor = 3 }", ":2: rule layers needs `limit`"),
             ("[rules]\nlayers = -1", ":2: rule layers: `limit`: expected a whole number from 0, not -1"),
             ("[rules]\nlayers = 1.5", "expected a whole number from 0, not 1.5"),
             ("[rules]\nstored-size = \"120M\"", ":2: rule stored-size: `limit`: M is no unit: say MB"),

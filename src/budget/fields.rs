@@ -9,6 +9,7 @@ use super::amount;
 use super::error::{BudgetError, hint, line_of};
 use super::rule::Names;
 use crate::analyze::Globs;
+use crate::model::nearest;
 
 /// The text of a budget, and where it is from.
 #[derive(Clone, Copy)]
@@ -77,8 +78,22 @@ impl<'t, 'd> Fields<'t, 'd> {
     ) -> Result<T> {
         match self.maybe(key, read)? {
             Some(value) => Ok(value),
-            None => Err(self.error(format!("{} needs `{key}`", self.what))),
+            None => Err(self.missing(key)),
         }
+    }
+
+    /// Most often it is there, misspelt.
+    fn missing(&self, key: &'static str) -> BudgetError {
+        let misspelt = self.rest.iter().find(|(name, ..)| nearest(name, std::iter::once(key)).is_some());
+        match misspelt {
+            Some((name, span, _)) => self.unknown(name, span, [key]),
+            None => self.error(format!("{} needs `{key}`", self.what)),
+        }
+    }
+
+    fn unknown(&self, key: &str, span: &Range<usize>, known: impl IntoIterator<Item = &'static str>) -> BudgetError {
+        let hint = hint(key, known.into_iter());
+        self.text.error(span.start, format!("{} has no `{key}`: {hint}", self.what))
     }
 
     /// A value that may be there.
@@ -94,9 +109,8 @@ impl<'t, 'd> Fields<'t, 'd> {
 
     /// Nothing else may be there.
     pub(super) fn end(self) -> Result<()> {
-        let Some((key, span, _)) = self.rest.into_iter().min_by_key(|(_, span, _)| span.start) else { return Ok(()) };
-        let hint = hint(key, self.known.iter().copied());
-        Err(self.text.error(span.start, format!("{} has no `{key}`: {hint}", self.what)))
+        let Some((key, span, _)) = self.rest.iter().min_by_key(|(_, span, _)| span.start) else { return Ok(()) };
+        Err(self.unknown(key, span, self.known.iter().copied()))
     }
 }
 
