@@ -8,7 +8,8 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::model::LayerPath;
 
-/// Several globs. As in `.gitignore`: one with a slash starts at the root, one without is a name in any directory.
+/// Several globs. As in `.gitignore`: one with a slash starts at the root, one without is a name in any directory. `./x`
+/// has one.
 #[derive(Clone, Debug)]
 pub struct Globs {
     set: GlobSet,
@@ -45,6 +46,8 @@ impl Globs {
 }
 
 fn full(glob: &str) -> String {
+    // Paths are cleaned, so that none begins so; `./` alone is the root.
+    let glob = glob.strip_prefix('.').filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(glob);
     let trimmed = glob.trim_end_matches('/');
     match trimmed.strip_prefix('/') {
         Some(rest) => rest.to_owned(),

@@ -42,6 +42,10 @@ mod tests {
         assert!(wanted(&["lib"], &[], "usr/lib/x") && wanted(&["*.py"], &[], "a/b.py"));
         assert!(!wanted(&["usr/*.py"], &[], "usr/a/b.py") && wanted(&["usr/**/*.py"], &[], "usr/a/b.py"));
         assert!(!wanted(&["/usr"], &["*.pyc"], "usr/x.pyc") && !wanted(&[], &["__pycache__/"], "a/__pycache__/x"));
+        assert!(
+            wanted(&["./srv"], &[], "srv/x") && !wanted(&["./srv"], &[], "usr/srv") && wanted(&["./*.py"], &[], "a.py")
+        );
+        assert!(!wanted(&["./*.py"], &[], "a/b.py") && wanted(&["./"], &[], "") && wanted(&[".a"], &[], "b/.a"));
         assert!(wanted(&["/"], &[], "") && wanted(&["/**"], &[], "a"));
     }
 
