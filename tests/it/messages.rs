@@ -187,3 +187,13 @@ fn two_reports_in_one_file() {
     check(&["-o", "/dev/null", "--report", "junit=/dev/null", "--report", "sarif=o/a"]).ok();
     check(&["-o", "x", "--report", "sarif=o/a"]).ok();
 }
+
+#[test]
+fn one_file_is_one_file() {
+    let sandbox = Sandbox::new();
+    let image =
+        sandbox.oci("image x:1\nlayer y\n  file /a \"b\"\nimage x:2\nlayer y\n  file /a \"b\"\n  file /c \"d\"\n");
+    sandbox.write("layerscope.toml", "[rules]\nfile-growth = \"1MB\"\n");
+    let told = sandbox.ok(["check", &format!("{image}:2"), "--baseline", &format!("{image}:1")]);
+    assert!(told.contains("(1 file grew)"), "{told}");
+}

@@ -127,7 +127,8 @@ fn grown(baseline: &BaselineDocument) -> Section {
         vec![Text::of(&package.ecosystem), Text::of(what), Text::from(place).toned(Tone::Dim)]
     }));
     let files = shown(baseline.grown_files.len(), baseline.grown_files_total);
-    let title = heading(&format!("Against {}", baseline.reference), &format!("{files} files grew"));
+    let grew = if baseline.grown_files_total == 1 { "1 file grew".into() } else { format!("{files} files grew") };
+    let title = heading(&format!("Against {}", baseline.reference), &grew);
     let table = Table { columns: vec![right(""), left(""), left("")], rows, one_line: false };
     Section { title, level: 2, lines: Vec::new(), table }
 }
