@@ -50,7 +50,7 @@ fn unquoted<'t>((key, value): (&'t str, &str)) -> (&'t str, String) {
 }
 
 /// A small system file that was kept while its layer was read.
-fn content<'t>(tree: &'t Tree, path: &str) -> Option<Cow<'t, str>> {
+pub(super) fn content<'t>(tree: &'t Tree, path: &str) -> Option<Cow<'t, str>> {
     let (_, node) = tree.follow(&LayerPath::from(path), true).ok()?;
     let id = tree.data(tree.node(node))?;
     let bytes = tree.layers()[id.layer as usize].captured(id.row)?;

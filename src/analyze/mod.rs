@@ -21,6 +21,7 @@ mod stat;
 #[cfg(test)]
 mod testing;
 mod totals;
+mod user;
 mod waste;
 
 use crate::model::Image;
@@ -37,6 +38,7 @@ pub use packages::{InstalledPackage, is_of_programs, packages};
 pub use share::{Sharing, share};
 pub use stat::{FileType, Stat};
 pub use totals::{LayerTotals, Totals, layer_totals, totals};
+pub use user::runs_as_root;
 pub use waste::{FateTotal, LayerWaste, Waste, WastedFile, waste};
 
 /// An image and its tree: what is analysed.

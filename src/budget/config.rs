@@ -17,7 +17,7 @@ use toml::de::{DeTable, DeValue};
 use super::amount::Amount;
 use super::error::{BudgetError, hint};
 use super::fields::{
-    Fields, Text, Value, count, flag, globs, names, names_of, part, part_of_whole, seconds, size, text, texts,
+    Fields, Text, Value, count, flag, globs, names, names_of, packages, part, part_of_whole, seconds, size, text, texts,
 };
 use super::rule::{Budget, Figure, Grows, Limit, Names, Rule, Severity};
 use crate::analyze::finding;
@@ -155,10 +155,10 @@ static READERS: &[Reader] = &[
     Reader {
         name: "forbidden-packages",
         bare: "packages",
-        read: |own| Ok(Limit::Packages { packages: own.need("packages", names)? }),
+        read: |own| Ok(Limit::Packages { packages: own.need("packages", packages)? }),
     },
     limited("added-packages", |own| {
-        let except = own.maybe("except", names)?;
+        let except = own.maybe("except", packages)?;
         let none = || names_of(Vec::new()).map_err(|reason| own.error(reason));
         let except = except.map_or_else(none, Ok)?;
         Ok(Limit::Added { limit: own.need("limit", count)?, except })
@@ -352,6 +352,10 @@ limit = 0
             ),
             ("[rules]\nstart-time = { limit = 3, profile = \"offcie\" }", "did you mean \"office\"?"),
             ("[rules]\nforbidden-paths = \"a[\"", ":2: rule forbidden-paths: `paths`: \"a[\" is no glob"),
+            (
+                "[rules]\nforbidden-packages = \"apt:curl\"",
+                "\"apt:curl\": apt is no kind of packages: expected one of deb, apk, rpm, python, npm, go, rust",
+            ),
             ("[rules]\nforbidden-paths = []", "expected at least one text"),
             ("[rules]\nbase-image = { current = false }", "rule base-image needs `allowed`, or `current = true`"),
             (

@@ -10,6 +10,7 @@ use super::error::{BudgetError, hint, line_of};
 use super::rule::Names;
 use crate::analyze::Globs;
 use crate::model::nearest;
+use crate::pkgdb::Ecosystem;
 
 /// The text of a budget, and where it is from.
 #[derive(Clone, Copy)]
@@ -214,6 +215,25 @@ pub(super) fn globs(value: &DeValue<'_>) -> Read<(Vec<String>, Globs)> {
 /// Names with `*` and `?`.
 pub(super) fn names(value: &DeValue<'_>) -> Read<Names> {
     names_of(texts(value)?)
+}
+
+/// Packages: `gcc*`, `deb:gcc*`. Of Python, whatever way a name is written that pip takes for the same (PEP 503).
+pub(super) fn packages(value: &DeValue<'_>) -> Read<Names> {
+    let written = texts(value)?;
+    for name in &written {
+        let ecosystem = name.split_once(':').map(|(ecosystem, _)| ecosystem);
+        let known = || Ecosystem::ALL.map(Ecosystem::name);
+        let unknown = ecosystem.filter(|one| one.chars().all(|c| c.is_ascii_alphanumeric()) && !known().contains(one));
+        if let Some(unknown) = unknown {
+            return Err(format!("{name:?}: {unknown} is no kind of packages: expected one of {}", known().join(", ")));
+        }
+    }
+    let python = |name: &String| {
+        let name = name.strip_prefix("python:").unwrap_or(name);
+        (!name.contains(':')).then(|| format!("python:{}", name.to_lowercase().replace(['_', '.'], "-")))
+    };
+    let names = names_of(written.iter().cloned().chain(written.iter().filter_map(python)).collect())?;
+    Ok(Names { written, ..names })
 }
 
 pub(super) fn names_of(written: Vec<String>) -> Read<Names> {

@@ -62,7 +62,7 @@ impl Judge<'_> {
         match &rule.limit {
             Limit::Base { allowed, current } => settings::base(rule, facts, allowed.as_ref(), *current),
             Limit::Labels(labels) => settings::labels(rule, labels, &config.labels),
-            Limit::User(allowed) => settings::user(rule, allowed, &config.user),
+            Limit::User(allowed) => settings::user(rule, allowed, facts.subject),
             Limit::Dive(figure, limit) => {
                 let dive = self.dive.get_or_init(|| dive(facts.subject.tree.layers()));
                 dives(rule, dive, facts.subject, *figure, *limit)

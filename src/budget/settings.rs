@@ -6,7 +6,7 @@ use super::amount::Amount;
 use super::judge::Facts;
 use super::outcome::{Evidence, Outcome};
 use super::rule::{Names, Rule};
-use crate::analyze::Base;
+use crate::analyze::{Base, Subject, runs_as_root};
 use crate::model::familiar;
 
 /// A user that is anyone but root.
@@ -72,13 +72,13 @@ pub(super) fn labels(rule: &Rule, wanted: &[(String, Option<Names>)], there: &BT
 }
 
 /// The user that the image runs as.
-pub(super) fn user(rule: &Rule, allowed: &[String], config: &str) -> Outcome {
-    let name = config.split(':').next().unwrap_or_default();
-    let is_root = matches!(name, "" | "root") || name.parse::<u64>() == Ok(0);
+pub(super) fn user(rule: &Rule, allowed: &[String], subject: Subject<'_>) -> Outcome {
+    let config = subject.image.manifest.config.config.user.as_str();
+    let (name, is_root) = (config.split(':').next().unwrap_or_default(), runs_as_root(subject));
     let shown = if name.is_empty() { "root" } else { config };
     let fits = |allowed: &String| match allowed.as_str() {
         NON_ROOT => !is_root,
-        "root" => is_root,
+        "root" | "0" => is_root,
         other => other == name || other == config,
     };
     let actual = Amount::Names(vec![shown.into()]);

@@ -6,6 +6,7 @@ use quick_xml::Writer;
 
 use super::document::{CheckDocument, RuleDocument};
 use super::escape::escape;
+use super::human;
 use super::page::told;
 
 /// Writes a check.
@@ -81,6 +82,9 @@ fn case<W: Write>(xml: &mut Writer<W>, rule: &RuleDocument) -> io::Result<()> {
 /// The reason and the evidence, a line each.
 fn details(rule: &RuleDocument) -> String {
     let reason = rule.reason.iter().map(|reason| format!("Why: {reason}"));
-    let lines = reason.chain(rule.evidence.iter().map(|evidence| told(evidence, "  "))).map(|line| escape(&line));
+    let more = rule.evidence_total.saturating_sub(rule.evidence.len() as u64);
+    let more = (more > 0).then(|| format!("and {} more", human::count(more)));
+    let evidence = rule.evidence.iter().map(|evidence| told(evidence, "  "));
+    let lines = reason.chain(evidence).chain(more).map(|line| escape(&line));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -227,7 +227,10 @@ fn what_a_service_starts_is_looked_for_on_the_base() {
     assert_eq!(on_slim("  a: {IMAGE, command: python -m http.server}"), "works");
     assert_eq!(on_slim("  a: {IMAGE, entrypoint: [/usr/bin/curl], command: [--version]}"), "breaks");
     // Of services with one image, however they name it, all have to run.
-    assert_eq!(on_slim("  a: {IMAGE, command: [python]}\n  b: {IMAGE, platform: linux/amd64, command: curl}"), "breaks");
+    assert_eq!(
+        on_slim("  a: {IMAGE, command: [python]}\n  b: {IMAGE, platform: linux/amd64, command: curl}"),
+        "breaks"
+    );
 }
 
 #[test]

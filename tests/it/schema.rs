@@ -112,4 +112,7 @@ fn paths_that_are_no_text_have_their_bytes() {
     let document = check(&sandbox, "inspect", &[&image]);
     let lost = &document["waste"]["paths"][0];
     assert_eq!((&lost["path"], &lost["path_bytes"]), (&"/a\u{fffd}".into(), &"L2H/".into()));
+    let image = sandbox.oci("image odd\nlayer x\n  link /l \"a\\xff\"\n");
+    let link = &check(&sandbox, "ls", &[&image])["entries"][1];
+    assert_eq!((&link["link"], &link["link_bytes"]), (&"a\u{fffd}".into(), &"Yf8=".into()));
 }

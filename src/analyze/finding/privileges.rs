@@ -2,6 +2,7 @@
 
 use super::Found;
 use super::facts::{Facts, Groups};
+use crate::analyze::runs_as_root;
 
 /// Programs that run with the rights of their owner.
 pub(super) fn set_id(facts: &Facts<'_>) -> Vec<Found> {
@@ -24,7 +25,7 @@ pub(super) fn set_id(facts: &Facts<'_>) -> Vec<Found> {
 pub(super) fn root(facts: &Facts<'_>) -> Vec<Found> {
     let user = &facts.subject.image.manifest.config.config.user;
     let name = user.split(':').next().unwrap_or_default().trim();
-    let is_root = name.is_empty() || name == "root" || name.parse() == Ok(0_u64);
+    let is_root = runs_as_root(facts.subject);
     let message = if name.is_empty() { "no USER is set: it runs as root".into() } else { format!("USER is {user}") };
     let fix = "USER with a number that is not 0, after the instructions that need root".into();
     is_root.then_some(Found { message, path: None, layer: None, files: 0, bytes: 0, fix }).into_iter().collect()

@@ -218,6 +218,13 @@ fn privileges() {
         image.image.manifest.config.config.user = user.into();
         assert_eq!(!found(&image, "runs-as-root").is_empty(), is_root, "{user:?}");
     }
+    // What a name stands for is the image's to say.
+    for (user, is_root) in [("toor", true), ("toor:app", true), ("app", false), ("root", false), ("other", false)] {
+        let accounts = "text etc/passwd toor:x:0:0::/:/bin/sh\\napp:x:7:0::/:/bin/sh\\nroot:x:9:9::/:/bin/sh";
+        let mut image = Fixture::new(&[accounts]);
+        image.image.manifest.config.config.user = user.into();
+        assert_eq!(!found(&image, "runs-as-root").is_empty(), is_root, "{user:?}");
+    }
 }
 
 #[test]

@@ -112,6 +112,9 @@ pub struct BaselineDocument {
     pub grown_files: Vec<GrownDocument>,
     /// How many rows `grown_files` would have when it was complete.
     pub grown_files_total: u64,
+    /// Where the baseline is a document, which lists large files only: how large the smallest of those that count is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grown_files_from: Option<u64>,
     /// Packages that the baseline has not, or has in another version.
     pub packages: Vec<VersionsDocument>,
 }
@@ -255,6 +258,7 @@ impl Checked<'_> {
             new_layers: top.of(layers.map(|layer| self.evidence(&layer))),
             grown_files: top.of(files.iter().map(GrownDocument::from)),
             grown_files_total: growth.grown.as_ref().map_or(0, |grown| grown.total as u64),
+            grown_files_from: growth.grown.as_ref().ok().map(|grown| grown.seen_from).filter(|from| *from > 0),
             packages: top.of(growth.packages.iter().map(|package| VersionsDocument {
                 ecosystem: package.ecosystem.clone(),
                 name: package.name.clone(),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{ImageDocument, PathDocument};
+use super::{ImageDocument, PathDocument, raw};
 use crate::analyze::Stat;
 use crate::tree::{Item, Tree};
 
@@ -58,6 +58,9 @@ pub struct StatDocument {
     pub mtime_nanos: Option<u32>,
     /// A symbolic link's target; not UTF-8 made so with replacement characters.
     pub link: Option<String>,
+    /// … its bytes, base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_bytes: Option<String>,
     /// The layer that put the name here; of a directory that no layer describes, the first that implies it.
     pub layer: u64,
 }
@@ -73,6 +76,7 @@ impl From<&Stat<'_>> for StatDocument {
             mtime: stat.meta.mtime,
             mtime_nanos: Some(stat.meta.mtime_nanos).filter(|nanos| *nanos > 0),
             link: stat.link.map(|target| String::from_utf8_lossy(target).into_owned()),
+            link_bytes: stat.link.and_then(raw),
             layer: stat.layer.into(),
         }
     }

@@ -170,8 +170,12 @@ impl From<&LayerPath> for PathDocument {
 
 /// The base64 of a path's bytes, leading slash included, where it is not UTF-8.
 fn path_bytes(path: &LayerPath) -> Option<String> {
-    let is_text = std::str::from_utf8(path.as_bytes()).is_ok();
-    (!is_text).then(|| BASE64_STANDARD.encode([b"/", path.as_bytes()].concat()))
+    raw(path.as_bytes()).map(|_| BASE64_STANDARD.encode([b"/", path.as_bytes()].concat()))
+}
+
+/// Base64 of what is not UTF-8.
+fn raw(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).is_err().then(|| BASE64_STANDARD.encode(bytes))
 }
 
 impl From<&Image> for ImageDocument {

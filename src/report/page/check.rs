@@ -39,13 +39,18 @@ fn shown_amount(amount: &crate::report::document::AmountDocument) -> Text {
 
 /// `FAIL  oci:app:1: 2 of 7 rules are broken`
 fn title(document: &CheckDocument) -> Text {
-    let broken = document.rules.iter().filter(|rule| rule.verdict != "pass").count() as u64;
+    let missed = |warning: bool| {
+        let missed = document.rules.iter().filter(|rule| rule.verdict != "pass");
+        missed.filter(|rule| (rule.severity == "warning") == warning).count() as u64
+    };
     let all = human::counted(document.rules.len() as u64, "rule");
-    let told = match broken {
-        0 => format!("all of {all} kept"),
-        1 => format!("1 of {all} broken"),
+    let broken = match missed(false) {
+        0 if missed(true) == 0 => format!("all of {all} kept"),
+        0 => format!("none of {all} broken"),
         n => format!("{n} of {all} broken"),
     };
+    let warnings = (missed(true) > 0).then(|| human::counted(missed(true), "warning"));
+    let told = [Some(broken), warnings].into_iter().flatten().collect::<Vec<_>>().join(", ");
     Text::of(format!("{}  {}: {told}", document.verdict.to_uppercase(), familiar(&document.image.reference)))
 }
 
@@ -128,6 +133,8 @@ fn grown(baseline: &BaselineDocument) -> Section {
     }));
     let files = shown(baseline.grown_files.len(), baseline.grown_files_total);
     let grew = if baseline.grown_files_total == 1 { "1 file grew".into() } else { format!("{files} files grew") };
+    let from = baseline.grown_files_from.map(|from| format!(", of those of {} or more", human::bytes(from)));
+    let grew = grew + &from.unwrap_or_default();
     let title = heading(&format!("Against {}", baseline.reference), &grew);
     let table = Table { columns: vec![right(""), left(""), left("")], rows, one_line: false };
     Section { title, level: 2, lines: Vec::new(), table }

@@ -121,6 +121,22 @@ limit = "100KiB"
     ");
 }
 
+/// As pip reads them (PEP 503).
+#[test]
+fn pythons_packages_have_their_names_in_any_way_that_pip_takes() {
+    let sandbox = Sandbox::new();
+    let image = sandbox.oci(
+        "image x\nlayer x\n  file /usr/lib/python3/dist-packages/Zope.Interface-1.dist-info/METADATA \
+         \"Metadata-Version: 2.1\\nName: Zope.Interface\\nVersion: 1\\n\"\n",
+    );
+    for (written, is_there) in
+        [("Zope.Interface", true), ("zope_interface", true), ("python:zope-*", true), ("deb:zope-*", false)]
+    {
+        let checked = checked(&sandbox, &format!("[rules]\nforbidden-packages = {written:?}\n"), &[&image]);
+        assert_eq!(checked["verdict"] == "fail", is_there, "{written}: {checked:#}");
+    }
+}
+
 #[test]
 fn what_an_image_says_of_itself() {
     let budget = "[rules]\nlabels = [\"maintainer=some*\", \"version\"]\nuser = [\"non-root\"]\nstart-time = \"1ms\"\n\
