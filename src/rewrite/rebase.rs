@@ -11,7 +11,7 @@ use super::three_way::{Format, merge};
 use super::{NewFile, Plan, RewriteError, Step};
 use crate::model::{EntryId, EntryKind, History, LayerPath, Manifest, RuntimeConfig};
 use crate::scan::{self, Scanned};
-use crate::tree::{Node, Tree, TreeNote};
+use crate::tree::{Tree, TreeNote};
 
 /// Files that are merged.
 const MERGED: [(&str, Format); 7] = [
@@ -86,12 +86,13 @@ pub fn rebase<'a>(image: &'a Scanned, onto: &Onto<'a>) -> Result<Rebase<'a>, Rew
     let tree = Tree::new(onto.base.tree.layers().iter().chain(own).cloned().collect());
     let work = Work { image, onto, below: &below };
     let (mut files, mut refused) = (Vec::new(), Vec::new());
-    for path in work.changed() {
+    for path in work.own() {
         match MERGED.iter().find(|(merged, _)| path == (*merged).into()) {
-            Some((_, format)) => match work.merged(&path, *format)? {
+            Some((_, format)) if work.hides(&path) || work.is_left_alone(&path) => match work.merged(&path, *format)? {
                 Ok(file) => files.push(file),
                 Err(why) => refused.push((path, why)),
             },
+            Some(_) => {}
             None => refused.extend(work.refused(&path).map(|why| (path, why))),
         }
     }
@@ -120,26 +121,38 @@ struct Work<'w, 'a> {
 }
 
 impl<'a> Work<'_, 'a> {
-    /// Files of the old base that the application's layers have again, with other contents.
-    fn changed(&self) -> Vec<LayerPath> {
+    /// What the application's layers have of the merged tree.
+    fn own(&self) -> Vec<LayerPath> {
         let own = self.image.tree.walk().filter(|item| item.node.layer() as usize >= self.onto.old_layers);
-        let changed = own.filter(|item| {
-            let old = self.below.get(&item.path()).map(|id| self.below.node(id));
-            old.is_some_and(|old| !is_same(self.below, old, &self.image.tree, item.node))
-        });
-        changed.map(|item| item.path().into_owned()).collect()
+        own.map(|item| item.path().into_owned()).collect()
+    }
+
+    /// Whether the application's version hides one of the new base's which is neither the old one's nor the same.
+    fn hides(&self, path: &LayerPath) -> bool {
+        let (own, new) = (&self.image.tree, &self.onto.base.tree);
+        new.get(path).is_some_and(|_| !is_same(self.below, new, path) && !is_same(own, new, path))
+    }
+
+    /// Whether the application changed a file of the old base that the new one has not.
+    fn is_left_alone(&self, path: &LayerPath) -> bool {
+        let is_old = self.below.get(path).is_some() && self.onto.base.tree.get(path).is_none();
+        is_old && !is_same(self.below, &self.image.tree, path)
     }
 
     /// Why the application's version can't stand over the new base's; nothing where it can.
     fn refused(&self, path: &LayerPath) -> Option<String> {
-        let new = &self.onto.base.tree;
-        let its = new.node(new.get(path)?);
-        let harmless = HARMLESS.iter().any(|folder| path.starts_with(&(*folder).into()));
-        let old = self.below.node(self.below.get(path)?);
-        let own = self.image.tree.node(self.image.tree.get(path)?);
-        let unchanged = is_same(self.below, old, new, its) || is_same(&self.image.tree, own, new, its);
-        (!harmless && !unchanged)
-            .then(|| "the application changed it, and the new base has another one than the old".into())
+        // Python looks whether what it compiled is of the source that is there.
+        let compiled = path.components().any(|name| name == b"__pycache__");
+        let harmless = compiled || HARMLESS.iter().any(|folder| path.starts_with(&(*folder).into()));
+        let why = match self.below.get(path) {
+            None => "both the application and the new base have added it",
+            // Of the application is no more than its owner, mode or time.
+            Some(_) if is_same(self.below, &self.image.tree, path) => {
+                "the application's layers have the old base's again, and the new base has another one"
+            }
+            Some(_) => "the application changed it, and the new base has another one than the old",
+        };
+        (!harmless && self.hides(path)).then(|| why.into())
     }
 
     /// The new base's version with the application's changes; or why there is none.
@@ -149,12 +162,16 @@ impl<'a> Work<'_, 'a> {
             return Ok(Err("the application changed it, and the new base has none".into()));
         };
         let id = |tree: &Tree| tree.get(path).and_then(|id| tree.data(tree.node(id)));
-        let (Some(old), Some(own)) = (id(self.below), id(&self.image.tree)) else {
+        let (old, Some(own)) = (id(self.below), id(&self.image.tree)) else {
             return Ok(Err("it is no file".into()));
         };
-        let texts = [(self.image, old), (self.image, own), (base, new)].map(|(of, id)| text(of, id));
-        let [old, own, new_text] = texts;
-        let (Some(old), Some(own), Some(new_text)) = (old?, own?, new_text?) else {
+        // Where the old base has none, all of it was added.
+        let old = match old {
+            None if self.below.get(path).is_none() => Some(String::new()),
+            None => None,
+            Some(old) => text(self.image, old)?,
+        };
+        let (Some(old), Some(own), Some(new_text)) = (old, text(self.image, own)?, text(base, new)?) else {
             return Ok(Err("it is no text that could be merged".into()));
         };
         let meta = base.tree.entry(new).meta.clone();
@@ -224,8 +241,10 @@ fn listed(paths: &[LayerPath]) -> String {
     paths.iter().map(LayerPath::display).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether two names lead to the same kind of thing with the same contents.
-fn is_same(a_tree: &Tree, a: &Node, b_tree: &Tree, b: &Node) -> bool {
+/// Whether a name leads to the same kind of thing in two trees, with the same contents.
+fn is_same(a_tree: &Tree, b_tree: &Tree, path: &LayerPath) -> bool {
+    let (Some(a), Some(b)) = (a_tree.get(path), b_tree.get(path)) else { return false };
+    let (a, b) = (a_tree.node(a), b_tree.node(b));
     match (a.is_dir(), b.is_dir()) {
         (false, false) => same((a_tree, a), (b_tree, b)),
         (a, b) => a && b,

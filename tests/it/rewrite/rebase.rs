@@ -178,6 +178,88 @@ fn a_link_into_the_old_base_is_refused() {
     assert!(!sandbox.path("new").exists());
 }
 
+/// An application, whose layers stand on `old`, is put on `new`: what is refused, a line each.
+fn refused(old: &str, new: &str, own: &str) -> String {
+    let text = format!(
+        "stage old\nlayer \"old\"\n{old}\nimage base:old linux/amd64 full-name\nfrom old\n\
+         image base:new linux/amd64 full-name\nlayer \"new\"\n{new}\n\
+         image app:1 linux/amd64 full-name\nfrom old\nlayer \"own\"\n{own}\n"
+    );
+    let sandbox = Sandbox::new();
+    let oci = sandbox.oci(&text);
+    let [app, old, new] = ["app:1", "base:old", "base:new"].map(|name| format!("{oci}:{name}"));
+    let args = ["rebase", &app, "--from", &old, "--onto", &new, "--offline", "--dry-run", "--format", "json"];
+    let run = sandbox.layerscope(args).run();
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let refused = document["refused"].as_array().unwrap();
+    assert_eq!(run.code(), if refused.is_empty() { 0 } else { 2 }, "{run:?}");
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    refused.iter().map(|file| format!("{}: {}\n", text(&file["path"]), text(&file["why"]))).collect()
+}
+
+/// `chown` and `touch` in a layer copy the old base's file up.
+#[test]
+fn a_file_of_the_old_base_does_not_come_back_unseen() {
+    let old = r#"
+        file /srv/lib.so "old"
+        file /srv/same "same"
+        link /srv/current a
+        file /var/log/x "old"
+    "#;
+    let own = r#"
+        file /srv/lib.so "old" owner=1000:1000
+        file /srv/same "same" owner=1000:1000
+        link /srv/current a owner=1000:1000
+        file /var/log/x "old" owner=1000:1000
+    "#;
+    insta::assert_snapshot!(refused(old, &old.replace("old", "new").replace("current a", "current b"), own), @"
+    /srv/current: the application's layers have the old base's again, and the new base has another one
+    /srv/lib.so: the application's layers have the old base's again, and the new base has another one
+    ");
+    assert_eq!(refused(old, old, own), "", "the new base has the same");
+}
+
+#[test]
+fn what_both_have_added_is_not_hidden_unseen() {
+    let new = r#"
+        file /opt/tool/bin/x "new"
+        file /opt/tool/lib "new"
+        file /lib64/ld.so "new"
+        file /usr/bin/y "new"
+        link /bin usr/bin
+        file /etc/both "new"
+        file /etc/same "same"
+        file /srv/a "new"
+        file /srv/__pycache__/a.pyc "new"
+    "#;
+    let own = r#"
+        file /opt/tool "own"
+        link /lib64 usr/lib64
+        dir /bin
+        file /bin/z "own"
+        file /etc/both "own"
+        file /etc/same "same" owner=1:1
+        dir /srv 700
+        file /srv/b "own"
+        file /srv/__pycache__/a.pyc "own"
+    "#;
+    insta::assert_snapshot!(refused("  dir /bin", new, own), @"
+    /bin: the application's layers have the old base's again, and the new base has another one
+    /etc/both: both the application and the new base have added it
+    /lib64: both the application and the new base have added it
+    /opt/tool: both the application and the new base have added it
+    ");
+}
+
+#[test]
+fn users_that_both_have_added_are_merged() {
+    let users = |user: &str| format!("  file /etc/passwd \"{user}\\n\"");
+    let [root, app, other] = ["root:x:0:0::/:/bin/sh", "app:x:1000:1000::/:/bin/sh", "web:x:1000:1000::/:/bin/sh"];
+    assert_eq!(refused("", &users(root), &users(app)), "");
+    insta::assert_snapshot!(refused("", &users(other), &users(app)), @r#"/etc/passwd: the application's "app" has the number 1000, which is "web" in the new base"#);
+    assert_eq!(refused("", "", &users(app)), "");
+}
+
 #[test]
 fn what_breaks_is_not_written() {
     let sandbox = Sandbox::new();
