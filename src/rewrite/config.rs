@@ -1,6 +1,8 @@
 //! Config documents of new images: history, labels, and who wins where old base, new base and image disagree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
 
 use crate::model::{Config, History, RuntimeConfig, instructions};
 
@@ -57,33 +59,42 @@ pub struct Conflict {
     pub own: String,
 }
 
-/// Where old base, new base and image all say something else.
-pub(super) fn conflicts(old: &RuntimeConfig, new: &RuntimeConfig, own: &RuntimeConfig) -> Vec<Conflict> {
-    let (old, new, own) = (settings(old), settings(new), settings(own));
+/// Where old base, new base and image all say something else, and the image's is what `made` has.
+pub(super) fn conflicts(
+    old: &RuntimeConfig,
+    new: &RuntimeConfig,
+    own: &RuntimeConfig,
+    made: &RuntimeConfig,
+) -> Vec<Conflict> {
+    let [old, new, own, made] = [old, new, own, made].map(settings);
     let value = |of: &BTreeMap<String, String>, name: &str| of.get(name).cloned().unwrap_or_default();
-    let all = own.keys().map(|name| Conflict {
+    // What the application took away is no setting of its.
+    let names: BTreeSet<&String> = old.keys().chain(own.keys()).collect();
+    let all = names.into_iter().map(|name| Conflict {
         setting: name.clone(),
         old: value(&old, name),
         new: value(&new, name),
         own: value(&own, name),
     });
     // What is built on the base's value (`PATH=/venv/bin:$PATH`) is built on the new one's.
-    let built_on = |conflict: &Conflict| !conflict.old.is_empty() && conflict.own.contains(&conflict.old);
+    let stays = |conflict: &Conflict| value(&made, &conflict.setting) == conflict.own;
     let differ = |conflict: &Conflict| {
         conflict.old != conflict.own && conflict.old != conflict.new && conflict.new != conflict.own
     };
-    all.filter(|conflict| differ(conflict) && !conflict.new.is_empty() && !built_on(conflict)).collect()
+    all.filter(|conflict| differ(conflict) && !conflict.new.is_empty() && stays(conflict)).collect()
 }
 
 /// A config as names and values.
 fn settings(config: &RuntimeConfig) -> BTreeMap<String, String> {
     let list = |words: &Option<Vec<String>>| words.as_ref().map(|words| format!("{words:?}")).unwrap_or_default();
+    let check = config.healthcheck.as_ref().map(|check| json!(check).to_string());
     let mut settings: BTreeMap<String, String> = [
         ("User", config.user.clone()),
         ("WorkingDir", config.working_dir.clone()),
         ("Entrypoint", list(&config.entrypoint)),
         ("Cmd", list(&config.cmd)),
         ("StopSignal", config.stop_signal.clone().unwrap_or_default()),
+        ("Healthcheck", check.unwrap_or_default()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
@@ -98,6 +109,7 @@ fn settings(config: &RuntimeConfig) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Healthcheck;
 
     fn config(pattern: &str) -> Config {
         let step = |(at, c): (usize, char)| History {
@@ -143,10 +155,15 @@ mod tests {
             user: user.into(),
             ..RuntimeConfig::default()
         };
-        let old = with(&["A=1", "B=1", "C=1", "PATH=/bin"], "");
-        let new = with(&["A=2", "B=2", "C=1", "PATH=/usr/bin"], "nobody");
-        let own = with(&["A=1", "B=3", "C=3", "D=4", "PATH=/venv:/bin"], "app");
-        let found: Vec<String> = conflicts(&old, &new, &own).into_iter().map(|conflict| conflict.setting).collect();
-        assert_eq!(found, ["Env B", "User"]);
+        let old = with(&["A=1", "B=1", "C=1", "PATH=/bin", "V=3.11", "GONE=1", "X=1"], "app");
+        let new = with(&["A=2", "B=2", "C=1", "PATH=/usr/bin", "V=3.12", "GONE=2", "X=1"], "nobody");
+        let mut own = with(&["A=1", "B=3", "C=3", "D=4", "PATH=/venv:/bin", "V=3.11.4"], "app:www");
+        let mut made = with(&["A=2", "B=3", "C=3", "D=4", "PATH=/venv:/usr/bin", "V=3.11.4"], "app:www");
+        let check = |of: &str| Some(Healthcheck { test: vec!["CMD".into(), of.into()], ..Healthcheck::default() });
+        let [old, new] = [(old, "old"), (new, "new")].map(|(of, word)| RuntimeConfig { healthcheck: check(word), ..of });
+        (own.healthcheck, made.healthcheck) = (check("own"), check("own"));
+        let found = conflicts(&old, &new, &own, &made);
+        let found: Vec<&str> = found.iter().map(|conflict| &*conflict.setting).collect();
+        assert_eq!(found, ["Env B", "Env GONE", "Env V", "Healthcheck", "User"]);
     }
 }

@@ -105,7 +105,12 @@ pub fn rebase<'a>(image: &'a Scanned, onto: &Onto<'a>) -> Result<Rebase<'a>, Rew
     let none = RuntimeConfig::default();
     let (made, new) = (&image.image.manifest, &onto.base.image.manifest);
     Ok(Rebase {
-        conflicts: conflicts(onto.old_config.unwrap_or(&none), &new.config.config, &made.config.config),
+        conflicts: conflicts(
+            onto.old_config.unwrap_or(&none),
+            &new.config.config,
+            &made.config.config,
+            onto.config,
+        ),
         plan: work.plan(layers, &merged),
         tree,
         merged,
