@@ -35,15 +35,17 @@ pub(super) fn merge_history(config: &mut Config, from: usize, to: usize, made: u
     }
 }
 
-/// The history of an image's layers from one on, with the steps that follow them; none where it can't be told.
-pub(super) fn history_above(config: &Config, base_layers: usize) -> Option<Vec<History>> {
+/// The history of an image's layers from one on, with the steps that follow them; none where it can't be told. What the
+/// image did before its first layer is told from what its base did by the `base`'s own history.
+pub(super) fn history_above(config: &Config, base_layers: usize, base: &[History]) -> Option<Vec<History>> {
     let layers = config.rootfs.diff_ids.len();
     let steps = instructions(&config.history, layers);
     if steps.iter().any(Option::is_none) {
         return None;
     }
     let first = steps.get(base_layers).copied().flatten().unwrap_or(config.history.len());
-    Some(config.history[first..].to_vec())
+    let is_known = !base.is_empty() && base.len() <= first && config.history.starts_with(base);
+    Some(config.history[if is_known { base.len() } else { first }..].to_vec())
 }
 
 /// A setting that the application and the new base have both changed: the application's stays.
@@ -109,7 +111,7 @@ fn settings(config: &RuntimeConfig) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Healthcheck;
+    use crate::model::{DiffId, Digest, Healthcheck, RootFs};
 
     fn config(pattern: &str) -> Config {
         let step = |(at, c): (usize, char)| History {
@@ -149,6 +151,23 @@ mod tests {
     }
 
     #[test]
+    fn steps_before_the_first_layer_are_told_by_the_bases_history() {
+        let own = |pattern: &str, layers: usize| {
+            let diff_ids = vec![DiffId(Digest::Sha256([0; 32])); layers];
+            Config { rootfs: RootFs { diff_ids }, ..config(pattern) }
+        };
+        let above = |of: &Config, base: &[History]| {
+            let above = history_above(of, 1, base).unwrap();
+            above.iter().map(|step| step.created_by.clone()).collect::<Vec<_>>().join(", ")
+        };
+        let (image, base) = (own("+--+-", 2), config("+-"));
+        assert_eq!(above(&image, &base.history), "step 2, step 3, step 4");
+        assert_eq!(above(&image, &[]), "step 3, step 4", "the base is not at hand");
+        assert_eq!(above(&image, &config("++").history), "step 3, step 4", "it is another one's");
+        assert_eq!(above(&own("+--", 1), &base.history), "step 2", "settings alone");
+    }
+
+    #[test]
     fn conflicts_are_of_three() {
         let with = |env: &[&str], user: &str| RuntimeConfig {
             env: env.iter().map(|pair| (*pair).to_owned()).collect(),
@@ -160,7 +179,8 @@ mod tests {
         let mut own = with(&["A=1", "B=3", "C=3", "D=4", "PATH=/venv:/bin", "V=3.11.4"], "app:www");
         let mut made = with(&["A=2", "B=3", "C=3", "D=4", "PATH=/venv:/usr/bin", "V=3.11.4"], "app:www");
         let check = |of: &str| Some(Healthcheck { test: vec!["CMD".into(), of.into()], ..Healthcheck::default() });
-        let [old, new] = [(old, "old"), (new, "new")].map(|(of, word)| RuntimeConfig { healthcheck: check(word), ..of });
+        let [old, new] =
+            [(old, "old"), (new, "new")].map(|(of, word)| RuntimeConfig { healthcheck: check(word), ..of });
         (own.healthcheck, made.healthcheck) = (check("own"), check("own"));
         let found = conflicts(&old, &new, &own, &made);
         let found: Vec<&str> = found.iter().map(|conflict| &*conflict.setting).collect();

@@ -58,6 +58,8 @@ pub struct Onto<'a> {
     pub old_layers: usize,
     /// What the old base runs with, where known.
     pub old_config: Option<&'a RuntimeConfig>,
+    /// How the old base was built; empty where that is not known.
+    pub old_history: &'a [History],
     /// What the image is to run with on the new one.
     pub config: &'a RuntimeConfig,
     /// The new base's name in a registry, where it has one.
@@ -105,12 +107,7 @@ pub fn rebase<'a>(image: &'a Scanned, onto: &Onto<'a>) -> Result<Rebase<'a>, Rew
     let none = RuntimeConfig::default();
     let (made, new) = (&image.image.manifest, &onto.base.image.manifest);
     Ok(Rebase {
-        conflicts: conflicts(
-            onto.old_config.unwrap_or(&none),
-            &new.config.config,
-            &made.config.config,
-            onto.config,
-        ),
+        conflicts: conflicts(onto.old_config.unwrap_or(&none), &new.config.config, &made.config.config, onto.config),
         plan: work.plan(layers, &merged),
         tree,
         merged,
@@ -217,7 +214,8 @@ impl<'a> Work<'_, 'a> {
         let (made, base) = (&self.image.image.manifest, &self.onto.base.image.manifest);
         let mut config = made.config.clone();
         config.config = self.onto.config.clone();
-        config.history = history_above(&made.config, self.onto.old_layers).map_or_else(Vec::new, |own| {
+        let above = history_above(&made.config, self.onto.old_layers, self.onto.old_history);
+        config.history = above.map_or_else(Vec::new, |own| {
             let fixed = History {
                 created: made.config.created.clone(),
                 created_by: format!("layerscope rebase: merged {}", listed(merged)),

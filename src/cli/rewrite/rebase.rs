@@ -6,14 +6,15 @@ use anyhow::Context;
 use clap::Args as ClapArgs;
 
 use super::{Planned, ToArgs, Writing, each};
-use crate::analyze::compat;
+use crate::analyze::{Base, compat};
 use crate::cli::args::{GlobalArgs, ImageArgs};
 use crate::cli::start::{NetworkArgs, usual};
 use crate::cli::{Verdict, settings};
-use crate::model::{ImageRef, familiar};
+use crate::model::{History, ImageRef, familiar};
 use crate::recommend::{Catalog, Finder, Request, Scanner, onto};
 use crate::report::{self, document::Rewritten, escape::escape};
 use crate::rewrite::{self, Allowed, Onto, Rebase};
+use crate::scan;
 
 /// `rebase`.
 #[derive(Debug, ClapArgs)]
@@ -70,10 +71,12 @@ fn one(
     let old_layers = found.base.layers.context("the base under it can't be told: name it with --from")?;
     let (on, known) = candidate.scanned.as_ref().zip(candidate.compatibility.as_ref()).context("it was not read")?;
     let name = candidate.names.first();
+    let old_history = history(scanner, &found.base);
     let to = Onto {
         base: on,
         old_layers,
         old_config: found.base.config.as_ref(),
+        old_history: &old_history,
         config: &known.config,
         name: name.filter(|name| is_in_registry(name)).cloned(),
     };
@@ -95,6 +98,17 @@ fn one(
     };
     let allowed = Allowed { dropped: &|_| false, replaced: &planned.merged, deduped: false };
     writing.add(scanner, Planned { told, wanted: &planned.tree, allowed, refusal })
+}
+
+/// How a base was built, where it is at hand.
+fn history(scanner: Scanner<'_>, base: &Base) -> Vec<History> {
+    let Some(name) = base.names.first().and_then(|name| name.parse::<ImageRef>().ok()) else { return Vec::new() };
+    let base = base.digest.and_then(|digest| name.pinned(&digest)).unwrap_or(name);
+    let mut options = scanner.options.clone();
+    options.source.patience.tries = 1;
+    options.source.speculative = true;
+    let found = scan::documents(&[base], &options).pop();
+    found.and_then(Result::ok).map(|manifest| manifest.config.history).unwrap_or_default()
 }
 
 /// What of it can't be merged.

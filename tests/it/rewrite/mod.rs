@@ -58,3 +58,24 @@ fn inside(folder: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// A document of a layout, by its digest.
+fn blob(layout: &str, digest: &Value) -> Value {
+    let folder = Path::new(layout.strip_prefix("oci:").unwrap());
+    let path = format!("blobs/{}", digest.as_str().unwrap().replace(':', "/"));
+    serde_json::from_slice(&std::fs::read(folder.join(path)).unwrap()).unwrap()
+}
+
+/// The manifest or index that has a name in a layout.
+fn named(layout: &str, name: &str) -> Value {
+    let folder = Path::new(layout.strip_prefix("oci:").unwrap());
+    let index: Value = serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
+    let listed = index["manifests"].as_array().unwrap();
+    let named = listed.iter().find(|it| it["annotations"]["org.opencontainers.image.ref.name"] == name).unwrap();
+    blob(layout, &named["digest"])
+}
+
+/// The config of an image that has a name in a layout.
+fn config(layout: &str, name: &str) -> Value {
+    blob(layout, &named(layout, name)["config"]["digest"])
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{digest, inside, listing};
+use super::{digest, inside, listing, named};
 use crate::support::layout::Layout;
 use crate::support::{Sandbox, images};
 
@@ -40,15 +40,6 @@ layer "RUN rm"
   whiteout /app/data
 "#;
 
-/// The document of an index in a layout, by the name that it has there.
-fn index(layout: &str, name: &str) -> Value {
-    let folder = std::path::Path::new(layout.strip_prefix("oci:").unwrap());
-    let read = |path: &str| -> Value { serde_json::from_slice(&std::fs::read(folder.join(path)).unwrap()).unwrap() };
-    let listed = read("index.json")["manifests"].as_array().unwrap().clone();
-    let named = listed.iter().find(|it| it["annotations"]["org.opencontainers.image.ref.name"] == name).unwrap();
-    read(&format!("blobs/{}", named["digest"].as_str().unwrap().replace(':', "/")))
-}
-
 fn on(sandbox: &Sandbox, platform: &str, args: &[&str]) -> String {
     sandbox.ok([args, &["--platform", platform]].concat())
 }
@@ -63,7 +54,7 @@ fn optimize_takes_them_all() {
     assert_eq!(document["schema"], "layerscope.rewrite-index/1");
     let images = document["images"].as_array().unwrap();
     let written: Vec<&Value> = images.iter().map(|image| &image["written"]["digest"]).collect();
-    let listed = index(&out, "1");
+    let listed = named(&out, "1");
     let of = |key: &str| listed["manifests"].as_array().unwrap().iter().map(|it| it[key].clone()).collect::<Vec<_>>();
     assert_eq!(of("digest").iter().collect::<Vec<_>>(), written);
     assert_eq!(
@@ -125,7 +116,7 @@ fn rebase_puts_each_on_the_base_of_its_platform() {
         assert_eq!(on(&sandbox, platform, &["cat", &new, "/etc/kind"]), kind);
     }
     let names: Vec<Value> =
-        index(&out, "1")["manifests"].as_array().unwrap().iter().map(|it| it["platform"].clone()).collect();
+        named(&out, "1")["manifests"].as_array().unwrap().iter().map(|it| it["platform"].clone()).collect();
     assert_eq!(names.len(), 2);
     // One of them breaks: nothing is written of the other either.
     let amd = sandbox.oci(&APP.replace("image base:slim linux/arm64/v8", "image base:other linux/arm64/v8"));
@@ -163,7 +154,7 @@ fn what_an_index_says_is_kept_and_attestations_are_not() {
         (format!("oci:{}:1", sandbox.path("old").display()), format!("oci:{}", sandbox.path("new").display()));
     let run = sandbox.layerscope(["optimize", &old, "--squash", "all", "-o", &format!("{out}:1")]).run();
     assert_eq!(run.stderr, " WARN the image for windows/amd64 is left out: its layers are no Linux file systems\n");
-    let new = index(&out, "1");
+    let new = named(&out, "1");
     assert_eq!(new["annotations"], json!({ "org.example.index": "kept" }));
     assert_eq!(new["manifests"].as_array().unwrap().len(), 2);
     assert_eq!(new["manifests"][0]["annotations"], json!({ "org.example.child": "kept" }));

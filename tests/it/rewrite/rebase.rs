@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{inside, layers};
+use super::{config, inside, layers};
 use crate::support::podman::{Podman, assert_same, listing_of};
 use crate::support::{Sandbox, need};
 
@@ -258,6 +258,42 @@ fn users_that_both_have_added_are_merged() {
     assert_eq!(refused("", &users(root), &users(app)), "");
     insta::assert_snapshot!(refused("", &users(other), &users(app)), @r#"/etc/passwd: the application's "app" has the number 1000, which is "web" in the new base"#);
     assert_eq!(refused("", "", &users(app)), "");
+}
+
+#[test]
+fn all_steps_of_the_application_stay_in_the_history() {
+    let text = r#"
+        stage full
+        layer "ADD full"
+          file /a "a"
+        empty "CMD full"
+        image base:full linux/amd64 full-name
+        from full
+        image base:slim linux/amd64 full-name
+        layer "ADD slim"
+          file /b "b"
+        empty "CMD slim"
+        image app:1 linux/amd64 full-name
+        from full
+        env A=1
+        empty "ENV A=1"
+        layer "COPY app"
+          file /app "app"
+        image settings:1 linux/amd64 full-name
+        from full
+        env A=1
+        empty "ENV A=1"
+    "#;
+    let sandbox = Sandbox::new();
+    let oci = sandbox.oci(text);
+    let [full, slim] = ["full", "slim"].map(|name| format!("{oci}:base:{name}"));
+    for (app, own) in [("app:1", &["ENV A=1", "COPY app"][..]), ("settings:1", &["ENV A=1"])] {
+        let (image, new) = (format!("{oci}:{app}"), format!("oci:{}", sandbox.path("new").display()));
+        sandbox.ok(["rebase", &image, "--from", &full, "--onto", &slim, "--offline", "-o", &format!("{new}:{app}")]);
+        let config = config(&new, app);
+        let steps = config["history"].as_array().unwrap().iter().map(|step| step["created_by"].as_str().unwrap());
+        assert_eq!(steps.collect::<Vec<_>>(), [&["ADD slim", "CMD slim"], own].concat());
+    }
 }
 
 #[test]
