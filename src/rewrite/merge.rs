@@ -14,8 +14,8 @@ const OPAQUE: &[u8] = b"trusted.overlay.opaque";
 pub struct Choice<'c> {
     /// The layers that are merged: from this one to the last.
     pub from: usize,
-    /// Whether a file that the image has is left out.
-    pub drops: &'c dyn Fn(&LayerPath) -> bool,
+    /// Whether what the image has, and is no directory, is left out.
+    pub drops: &'c dyn Fn(&LayerPath, &EntryKind) -> bool,
     /// Whether equal files become hard links of one.
     pub dedupe: bool,
 }
@@ -111,8 +111,9 @@ impl Merged {
     }
 
     /// The same as two layers: what `lower` says of, with all that is hidden, and above it the rest. A file whose first name
-    /// is of one keeps its other names there.
-    pub fn split(self, tree: &Tree, lower: &dyn Fn(&LayerPath) -> bool) -> [Self; 2] {
+    /// is of one keeps its other names there. The first that has anything tells what was saved; one of them is left where
+    /// neither has.
+    pub fn split(self, tree: &Tree, lower: &dyn Fn(&LayerPath) -> bool) -> Vec<Self> {
         let is_lower = |named: &Named| named.names.first().is_some_and(lower);
         let (low_files, high_files) = self.files.into_iter().partition(|(_, named)| is_lower(named));
         let (low_special, high_special) = self.special.into_iter().partition(|(_, named)| is_lower(named));
@@ -125,7 +126,11 @@ impl Merged {
             part.add_parents(tree);
             part.saved.after = part.files.keys().map(|id| tree.entry(*id).file_bytes()).sum();
         }
-        [low, high]
+        if low.is_empty() {
+            let saved = Saved { after: high.saved.after, ..low.saved };
+            return vec![Self { from: low.from, saved, ..high }];
+        }
+        if high.is_empty() { vec![low] } else { vec![low, high] }
     }
 
     /// Whether anything would be in the layer.
@@ -148,7 +153,7 @@ impl Merged {
     fn leaves_out(&mut self, tree: &Tree, below: &Tree, item: &Item<'_>, choice: &Choice<'_>) -> bool {
         let Some(id) = tree.data(item.node) else { return false };
         let (entry, path) = (tree.entry(id), item.path());
-        let drops = entry.is_file() && (choice.drops)(&path);
+        let drops = (choice.drops)(&path, &entry.kind);
         if drops {
             self.saved.dropped_files += 1;
             // What it took the place of would come to light.

@@ -4,7 +4,7 @@ use super::merge::Choice;
 use super::{Merged, Plan, RewriteError, Step, config};
 use crate::analyze::Globs;
 use crate::analyze::finding::is_place;
-use crate::model::LayerPath;
+use crate::model::{EntryKind, LayerPath};
 use crate::scan::Scanned;
 use crate::tree::Tree;
 
@@ -68,9 +68,10 @@ impl Drops {
         Ok(Self { names, globs: (!globs.is_empty()).then_some(built) })
     }
 
-    /// Whether a file is left out.
-    pub fn drops(&self, path: &LayerPath) -> bool {
-        let named = || self.names.iter().any(|name| is_named(name, path));
+    /// Whether what is no directory is left out: files by name, and by globs all else as well.
+    pub fn drops(&self, path: &LayerPath, kind: &EntryKind) -> bool {
+        let is_file = matches!(kind, EntryKind::File { .. });
+        let named = || is_file && self.names.iter().any(|name| is_named(name, path));
         self.globs.as_ref().is_some_and(|globs| globs.matches(path)) || named()
     }
 }
@@ -109,7 +110,7 @@ pub struct Optimize<'d> {
 pub fn optimize<'a>(image: &'a Scanned, how: &Optimize<'_>) -> Result<Plan<'a>, RewriteError> {
     let (layers, from) = (image.tree.layers(), how.keep);
     let below = Tree::new(layers[..from].to_vec());
-    let drops = |path: &LayerPath| how.drops.drops(path);
+    let drops = |path: &LayerPath, kind: &EntryKind| how.drops.drops(path, kind);
     let merged = Merged::new(&image.tree, &below, &Choice { from, drops: &drops, dedupe: how.dedupe })?;
     let kept = |layer| match how.recompress {
         true => Step::Recompress { image, layer },
@@ -117,18 +118,18 @@ pub fn optimize<'a>(image: &'a Scanned, how: &Optimize<'_>) -> Result<Plan<'a>, 
     };
     let mut steps: Vec<Step<'a>> = (0..from).map(kept).collect();
     let saved = merged.saved;
-    let stays = layers.len() == from + 1 && saved.after == saved.before && !how.split;
+    let stays = layers.len() == from + 1 && saved.after == saved.before && saved.dropped_files == 0 && !how.split;
     let (made, mut config) = (&image.image.manifest, image.image.manifest.config.clone());
     if stays {
         steps.push(kept(from));
     } else if from < layers.len() {
         let folder = made.config.config.working_dir.as_str().into();
-        let parts = match how.split {
-            true => merged.split(&image.tree, &|path| is_installed(path, &folder)).into(),
+        let parts: Vec<Merged> = match how.split {
+            true => merged.split(&image.tree, &|path| is_installed(path, &folder)),
             false => vec![merged],
         };
-        let parts: Vec<Merged> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        config::merge_history(&mut config, from, layers.len(), parts.len());
+        let made = parts.iter().filter(|part| !part.is_empty()).count();
+        config::merge_history(&mut config, from, layers.len(), made);
         steps.extend(parts.into_iter().map(|merged| Step::Merge { image, merged }));
     }
     Ok(Plan { layers: steps, config, annotations: made.annotations.clone() })
@@ -137,6 +138,10 @@ pub fn optimize<'a>(image: &'a Scanned, how: &Optimize<'_>) -> Result<Plan<'a>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ContentId;
+
+    const FILE: EntryKind =
+        EntryKind::File { size: 1, apparent_size: 1, content: ContentId::Blake3([0; 32]), sha256: None };
 
     #[test]
     fn what_is_installed_is_told_from_the_applications_own() {
@@ -149,7 +154,7 @@ mod tests {
 
     #[test]
     fn names_and_globs_are_told_apart() {
-        let drops = |told: &str, path: &str| Drops::new([told]).unwrap().drops(&path.into());
+        let drops = |told: &str, path: &str| Drops::new([told]).unwrap().drops(&path.into(), &FILE);
         assert!(drops("pip-cache", "root/.cache/pip/a/b"));
         assert!(!drops("pip-cache", "root/.cache/pipx"));
         assert!(drops("docs,*.pyc", "usr/share/doc/x/README") && drops("docs,*.pyc", "app/a.pyc"));

@@ -12,7 +12,7 @@ use crate::scan::Scanned;
 
 /// What a new image is made of.
 pub struct Plan<'a> {
-    /// Its layers, the lowest first.
+    /// How its layers come to be, the lowest first.
     pub layers: Vec<Step<'a>>,
     /// Its config document; the diff IDs are put in when they are known.
     pub config: Config,
@@ -89,6 +89,11 @@ impl<'a> Plan<'a> {
         self.layers.iter().any(|step| matches!(step, Step::Merge { merged, .. } if merged.saved.dropped_files > 0))
     }
 
+    /// Those of its steps that make a layer: not where nothing is left of those that are merged.
+    pub(super) fn made(&self) -> impl Iterator<Item = &Step<'a>> {
+        self.layers.iter().filter(|step| !matches!(step, Step::Merge { merged, .. } if merged.is_empty()))
+    }
+
     /// Writes the image into a layout, and gives its manifest's descriptor. Layers of images that are `there` already, where
     /// the image goes, are not copied.
     pub fn write(
@@ -100,7 +105,7 @@ impl<'a> Plan<'a> {
         let mut layers = Vec::new();
         let mut config = self.config.clone();
         config.rootfs.diff_ids.clear();
-        for step in &self.layers {
+        for step in self.made() {
             let (layer, diff_id) = step.write(to, encoding, there)?;
             layers.push(layer);
             config.rootfs.diff_ids.push(diff_id);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::merge::{implied_meta, same, written};
-use crate::model::{LayerPath, Meta};
+use crate::model::{EntryKind, LayerPath, Meta};
 use crate::tree::{InodeId, Node, NodeId, Tree};
 
 /// How many differences are named.
@@ -11,8 +11,8 @@ const NAMED: usize = 20;
 
 /// What may differ.
 pub struct Allowed<'a> {
-    /// Whether a file was to be left out.
-    pub dropped: &'a dyn Fn(&LayerPath) -> bool,
+    /// Whether what is no directory was to be left out.
+    pub dropped: &'a dyn Fn(&LayerPath, &EntryKind) -> bool,
     /// Paths that were written anew.
     pub replaced: &'a [LayerPath],
     /// Whether equal files were to become hard links of one.
@@ -99,7 +99,7 @@ impl Comparison<'_> {
 
     fn is_dropped(&mut self, path: &LayerPath, node: &Node) -> bool {
         let entry = self.wanted.data(node).map(|id| self.wanted.entry(id));
-        let dropped = entry.is_some_and(|entry| entry.is_file() && (self.allowed.dropped)(path));
+        let dropped = entry.is_some_and(|entry| (self.allowed.dropped)(path, &entry.kind));
         self.proof.dropped += u64::from(dropped);
         dropped
     }

@@ -25,12 +25,12 @@ pub(super) fn blobs(
         Step::Keep { image, .. } => to.repository_of(image),
         _ => None,
     };
-    let mut sources: Vec<String> = plan.layers.iter().filter_map(source).collect();
+    let mut sources: Vec<String> = plan.made().filter_map(source).collect();
     sources.sort();
     sources.dedup();
     sources.retain(|source| source != reference.repository());
     let target = RegistryTarget::new(reference, sources, options)?;
-    for (step, layer) in plan.layers.iter().zip(&manifest.layers) {
+    for (step, layer) in plan.made().zip(&manifest.layers) {
         let put = target.take(&layer.digest, source(step).as_deref())?;
         if let Some(put) = put {
             tracing::info!("{}: {put:?}", layer.digest);

@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::{Planned, ToArgs, Writing, each};
 use crate::cli::args::{GlobalArgs, ImageArgs};
 use crate::cli::{Verdict, settings};
-use crate::model::{ImageRef, LayerPath};
+use crate::model::{EntryKind, ImageRef, LayerPath};
 use crate::recommend::{Catalog, Finder, Scanner};
 use crate::report::document::Rewritten;
 use crate::rewrite::{self, Allowed, DROPS, Drops, Optimize};
@@ -101,7 +101,7 @@ fn one(
     // What the base has stays in its layers.
     let from = keep as u32;
     let is_own = |path: &LayerPath| image.tree.get(path).is_some_and(|id| image.tree.node(id).layer() >= from);
-    let dropped = |path: &LayerPath| drops.drops(path) && is_own(path);
+    let dropped = |path: &LayerPath, kind: &EntryKind| drops.drops(path, kind) && is_own(path);
     let allowed = Allowed { dropped: &dropped, replaced: &[], deduped: args.dedupe };
     writing.add(scanner, Planned { told, wanted: &image.tree, allowed, refusal: None })
 }

@@ -96,7 +96,7 @@ fn one(
         compat::Verdict::Breaks => Some(format!("it breaks on {}", escape(familiar(name.map_or("", String::as_str))))),
         _ => unmerged(&planned),
     };
-    let allowed = Allowed { dropped: &|_| false, replaced: &planned.merged, deduped: false };
+    let allowed = Allowed { dropped: &|_, _| false, replaced: &planned.merged, deduped: false };
     writing.add(scanner, Planned { told, wanted: &planned.tree, allowed, refusal })
 }
 

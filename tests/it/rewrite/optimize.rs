@@ -206,6 +206,58 @@ fn what_is_dropped_does_not_let_the_bases_version_through() {
     assert_eq!(document["proof"]["dropped"], 2);
 }
 
+/// … though no bytes go with it, or nothing stays.
+#[test]
+fn whatever_is_dropped_is_gone_and_told() {
+    let text = r#"
+        image empty:1 linux/amd64 full-name
+        layer "app"
+          file /app/a.log ""
+          file /app/b "data"
+        image linked:1 linux/amd64 full-name
+        layer "app"
+          file /app/a.log "data"
+          hard /app/b /app/a.log
+        image link:1 linux/amd64 full-name
+        layer "app"
+          file /app/b "data"
+          link /app/a.log b
+          link /var/log/b /dev/stdout
+        image own:1 linux/amd64 full-name
+        layer "app"
+          file /app/a.log "data"
+          file /app/b "data"
+        image all:1 linux/amd64 full-name
+        layer "app"
+          file a.log "data"
+    "#;
+    let sandbox = Sandbox::new();
+    let oci = sandbox.oci(text);
+    let mut said = String::new();
+    for (name, more) in
+        [("empty", ""), ("linked", ""), ("link", ""), ("own", "--split"), ("all", ""), ("all", "--split")]
+    {
+        let to = format!("oci:{}:new", sandbox.path("out").display());
+        let image = format!("{oci}:{name}:1");
+        let args = ["optimize", &image, "--squash", "all", "--drop", "*.log,logs", "-o", &to, "--format", "json", more];
+        let run = sandbox.layerscope(args.into_iter().filter(|arg| !arg.is_empty())).run();
+        assert_eq!(run.stderr, "", "{name}");
+        let document = run.json();
+        let of = |key: &str| &document["steps"][0][key];
+        let files = listing(&sandbox, &to).matches("a.log").count();
+        let (dropped, bytes) = (of("dropped_files"), of("dropped_bytes"));
+        said += &format!("{name} {more}: {dropped} files and {bytes} B dropped of {}, {files} left\n", of("layers"));
+    }
+    insta::assert_snapshot!(said, @"
+    empty : 1 files and 0 B dropped of 1, 0 left
+    linked : 1 files and 0 B dropped of 1, 0 left
+    link : 1 files and 0 B dropped of 1, 0 left
+    own --split: 1 files and 4 B dropped of 1, 0 left
+    all : 1 files and 4 B dropped of 1, 0 left
+    all --split: 1 files and 4 B dropped of 1, 0 left
+    ");
+}
+
 /// umoci and overlay's podman know no file of a layer below by its name.
 #[test]
 fn links_into_the_base_bring_its_file_along() {
