@@ -66,12 +66,13 @@ impl LayoutWriter {
 
     /// What a layer that is not copied is to a manifest: its blob is where the image goes already.
     pub(super) fn elsewhere(layer: &Layer) -> Descriptor {
-        let gzip = layer.media_type.ends_with("gzip");
+        let compression = match layer.media_type.rsplit('.').next() {
+            Some("gzip") => Compression::Gzip,
+            Some("zstd") => Compression::Zstd,
+            _ => Compression::None,
+        };
         let media_type = match &layer.media_type {
-            docker if docker.starts_with("application/vnd.docker.") => {
-                let compression = if gzip { Compression::Gzip } else { Compression::None };
-                compression.layer_type().to_owned()
-            }
+            docker if docker.starts_with("application/vnd.docker.") => compression.layer_type().to_owned(),
             told => told.clone(),
         };
         described(media_type, layer.digest, layer.stored_bytes)
@@ -259,6 +260,7 @@ pub(super) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> RewriteError 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::DiffId;
 
     /// What comes of copying bytes as a layer that is said to have a digest.
     fn copied(bytes: &'static [u8], expected: Digest) -> Result<Descriptor, RewriteError> {
@@ -282,6 +284,18 @@ mod tests {
             let copied = copied(bytes, sha256(bytes)).unwrap();
             assert_eq!(copied.media_type, format!("application/vnd.oci.image.layer.v1.tar{compressed}"));
             assert_eq!((copied.digest, copied.size), (sha256(bytes), bytes.len() as u64));
+        }
+    }
+
+    #[test]
+    fn dockers_types_become_those_of_oci() {
+        for compressed in ["gzip", "zstd", ""] {
+            let media_type = format!("application/vnd.docker.image.rootfs.diff.tar.{compressed}");
+            let (digest, stored_bytes, created_by) = (sha256(b""), 1, None);
+            let layer = Layer { digest, diff_id: DiffId(digest), media_type, stored_bytes, created_by };
+            let told = LayoutWriter::elsewhere(&layer).media_type;
+            let suffix = told.strip_prefix("application/vnd.oci.image.layer.v1.tar").unwrap();
+            assert_eq!(suffix.trim_start_matches('+'), compressed);
         }
     }
 
