@@ -124,14 +124,15 @@ impl Step<'_> {
         there: &dyn Fn(&Scanned) -> bool,
     ) -> Result<(Descriptor, DiffId), RewriteError> {
         match self {
-            Self::Keep { image, layer } if there(image) => {
-                let kept = &image.image.layers[*layer];
-                Ok((LayoutWriter::elsewhere(kept), kept.diff_id))
-            }
             Self::Keep { image, layer } => {
-                let (kept, reference) = (&image.image.layers[*layer], &image.image.manifest.reference);
-                let described = to.layer(reference, kept.digest, || image.blob(*layer))?;
-                Ok((described, kept.diff_id))
+                let (kept, manifest) = (&image.image.layers[*layer], &image.image.manifest);
+                let described = match there(image) {
+                    true => LayoutWriter::elsewhere(kept),
+                    false => to.layer(&manifest.reference, kept.digest, || image.blob(*layer))?,
+                };
+                // What is said of its bytes, as where its table of contents is, still holds.
+                let annotations = manifest.layers.get(*layer).map(|told| told.annotations.clone()).unwrap_or_default();
+                Ok((Descriptor { annotations, ..described }, kept.diff_id))
             }
             Self::Recompress { image, layer } => super::recompress::write(image, *layer, to, encoding),
             Self::Merge { image, merged } => merged.write(image, to, encoding),

@@ -1,11 +1,11 @@
 //! `layerscope optimize`: the same tree, nothing that is lost.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{digest, inside, layers, listing, totals};
-use crate::support::layout::old_docker_archive;
+use super::{digest, inside, layers, listing, named, totals};
+use crate::support::layout::{Layout, old_docker_archive};
 use crate::support::podman::{Podman, assert_same};
-use crate::support::{ImageSpec, Sandbox, image, need};
+use crate::support::{ImageSpec, Sandbox, image, images, need};
 use crate::union::random::random_image;
 
 /// A base, and an application with waste of every kind: replaced, deleted, chown, touched, hidden, of another type, twice
@@ -322,6 +322,30 @@ fn layers_that_stay_are_compressed_anew_on_request() {
         document["layers"][0]["diff_id"].clone()
     };
     assert_eq!(diff_id(&new), diff_id(&base));
+}
+
+#[test]
+fn layers_that_stay_keep_what_is_said_of_them() {
+    let sandbox = Sandbox::new();
+    let mut layout = Layout::default();
+    for image in images(WASTE) {
+        let descriptor = layout.put_image(&image);
+        layout.tag(&image.name, descriptor);
+    }
+    let oci = format!("oci:{}", sandbox.path("old").display());
+    layout.write_dir(&sandbox.path("old"));
+    let mut manifest = named(&oci, "app:1");
+    let toc = json!({ "containerd.io/snapshot/stargz/toc.digest": "sha256:0" });
+    for layer in manifest["layers"].as_array_mut().unwrap() {
+        layer["annotations"] = toc.clone();
+    }
+    let told = layout.put("application/vnd.oci.image.manifest.v1+json", manifest.to_string().into_bytes());
+    layout.tag("told", told);
+    layout.write_dir(&sandbox.path("old"));
+    let (image, base) = (format!("{oci}:told"), format!("{oci}:base:1"));
+    let (new, _) = optimized(&sandbox, &image, &["--from", &base]);
+    let written = named(new.strip_suffix(":new").unwrap(), "new");
+    assert_eq!((&written["layers"][0]["annotations"], &written["layers"][1]["annotations"]), (&toc, &Value::Null));
 }
 
 #[test]
