@@ -9,7 +9,7 @@ use super::merge::{parents, same};
 use super::plan::kept;
 use super::three_way::{Format, merge};
 use super::{NewFile, Plan, RewriteError, Step};
-use crate::model::{EntryId, EntryKind, History, LayerPath, Manifest, RuntimeConfig};
+use crate::model::{EntryId, EntryKind, History, LayerPath, Manifest, Meta, RuntimeConfig};
 use crate::scan::{self, Scanned};
 use crate::tree::{Tree, TreeNote};
 
@@ -19,8 +19,8 @@ const MERGED: [(&str, Format); 7] = [
     ("etc/group", Format::Accounts),
     ("etc/shadow", Format::Lines),
     ("etc/gshadow", Format::Lines),
-    ("etc/subuid", Format::Lines),
-    ("etc/subgid", Format::Lines),
+    ("etc/subuid", Format::Ranges),
+    ("etc/subgid", Format::Ranges),
     ("var/lib/dpkg/status", Format::Stanzas),
 ];
 /// What nothing depends on: the application's stays. The linker's cache is here since the check of compatibility reads it.
@@ -176,10 +176,12 @@ impl<'a> Work<'_, 'a> {
         let (Some(old), Some(own), Some(new_text)) = (old, text(self.image, own)?, text(base, new)?) else {
             return Ok(Err("it is no text that could be merged".into()));
         };
-        let meta = base.tree.entry(new).meta.clone();
+        let meta = |tree: &Tree| tree.get(path).and_then(|id| tree.meta(tree.node(id))).cloned().unwrap_or_default();
+        let (own_meta, new_meta) = (meta(&self.image.tree), meta(&base.tree));
+        let old_meta = self.below.get(path).map_or_else(|| new_meta.clone(), |_| meta(self.below));
         Ok(merge(format, &old, &own, &new_text).map(|contents| NewFile {
             path: path.clone(),
-            meta,
+            meta: merged_meta(&old_meta, own_meta, new_meta),
             contents: contents.into_bytes(),
         }))
     }
@@ -233,6 +235,20 @@ impl<'a> Work<'_, 'a> {
     }
 }
 
+/// The new base's metadata, but for what the application changed; when contents were changed says nothing.
+fn merged_meta(old: &Meta, own: Meta, new: Meta) -> Meta {
+    fn pick<T: PartialEq>(old: &T, own: T, new: T) -> T {
+        if *old == own { new } else { own }
+    }
+    Meta {
+        mode: pick(&old.mode, own.mode, new.mode),
+        uid: pick(&old.uid, own.uid, new.uid),
+        gid: pick(&old.gid, own.gid, new.gid),
+        xattrs: pick(&old.xattrs, own.xattrs, new.xattrs),
+        ..new
+    }
+}
+
 fn annotate(annotations: &mut std::collections::BTreeMap<String, String>, base: &Manifest, name: Option<&str>) {
     annotations.remove(BASE_NAME);
     annotations.remove(BASE_DIGEST);
@@ -263,4 +279,16 @@ fn text(of: &Scanned, id: EntryId) -> Result<Option<String>, RewriteError> {
     let mut text = String::new();
     let read = scan::read_entry(of, id)?.take(LARGEST).read_to_string(&mut text);
     Ok(read.is_ok().then_some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_application_keeps_the_metadata_that_it_changed() {
+        let meta = |mode, gid, mtime| Meta { mode, gid, mtime, ..Meta::default() };
+        let merged = merged_meta(&meta(0o644, 0, 1), meta(0o600, 0, 2), meta(0o644, 42, 3));
+        assert_eq!(merged, meta(0o600, 42, 3));
+    }
 }

@@ -8,8 +8,10 @@ use std::collections::HashMap;
 pub(super) enum Format {
     /// A line for each user or group: name, password, number, … (passwd(5), group(5)). No number may be two's.
     Accounts,
-    /// A line for each thing, whose name ends at the first colon (shadow(5), subuid(5)).
+    /// A line for each thing, whose name ends at the first colon (shadow(5)).
     Lines,
+    /// A line for each range of numbers: whose, the first, how many (subuid(5)). One may have several; none may begin twice.
+    Ranges,
     /// A paragraph for each thing, with its name and architecture in fields of it (dpkg's status, deb-control(5)).
     Stanzas,
 }
@@ -22,6 +24,7 @@ impl Format {
                 let lines = text.lines().filter(|line| !line.trim().is_empty());
                 lines.map(|line| (line.split(':').next().unwrap_or_default().to_owned(), line)).collect()
             }
+            Self::Ranges => text.lines().filter(|line| !line.trim().is_empty()).map(|it| (it.to_owned(), it)).collect(),
             Self::Stanzas => {
                 let stanzas = text.split("\n\n").map(|stanza| stanza.trim_matches('\n')).filter(|it| !it.is_empty());
                 let field = |stanza: &str, name: &str| {
@@ -29,6 +32,15 @@ impl Format {
                 };
                 stanzas.map(|it| (format!("{}:{}", field(it, "Package:"), field(it, "Architecture:")), it)).collect()
             }
+        }
+    }
+
+    /// The number of which there may be one.
+    fn number(self, item: &str) -> Option<&str> {
+        match self {
+            Self::Accounts => item.split(':').nth(2),
+            Self::Ranges => item.split(':').nth(1),
+            Self::Lines | Self::Stanzas => None,
         }
     }
 
@@ -66,8 +78,8 @@ pub(super) fn merge(format: Format, old: &str, own: &str, new: &str) -> Result<S
     let added =
         own.iter().filter(|(name, item)| !there.contains(&name) && before.get(name).is_none_or(|old| old != item));
     for (name, item) in added {
-        let number = item.split(':').nth(2);
-        let taken = merged.iter().find(|other| format == Format::Accounts && other.split(':').nth(2) == number);
+        let number = format.number(item);
+        let taken = merged.iter().find(|other| format.number(other) == number);
         if let (Some(number), Some(other)) = (number, taken) {
             let other = other.split(':').next().unwrap_or_default();
             return Err(format!(
@@ -116,6 +128,17 @@ mod tests {
         let why = "the application's \"app\" has the number 1000, which is \"web\" in the new base";
         assert_eq!(merge(Format::Accounts, OLD, &own, &new).unwrap_err(), why);
         assert!(merge(Format::Lines, "", "app:!:19000\n", "web:!:19000\n").is_ok(), "days are no numbers of users");
+    }
+
+    #[test]
+    fn ranges_of_one_user_are_several() {
+        let (old, web) = ("app:100000:65536\n", "web:200000:65536\n");
+        let own = format!("{old}app:300000:65536\n");
+        let merged = |own: &str, new: &str| merge(Format::Ranges, old, own, new);
+        assert_eq!(merged(&own, &format!("{old}{web}")).unwrap(), format!("{old}{web}app:300000:65536\n"));
+        assert_eq!(merged("", &format!("{old}{web}")).unwrap(), web);
+        let why = "the application's \"app:200000:9\" has the number 200000, which is \"web\" in the new base";
+        assert_eq!(merged("app:200000:9\n", web).unwrap_err(), why);
     }
 
     #[test]
