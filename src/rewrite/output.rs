@@ -30,11 +30,12 @@ impl<'d> Output<'d> {
     /// refused before anything is done.
     pub fn create(to: &'d Destination) -> Result<Self, RewriteError> {
         let path = match to {
-            Destination::Layout { dir, .. } => dir.clone(),
+            Destination::Layout { dir, .. } => place(dir),
             Destination::Archive { file, .. } => file.clone(),
             Destination::Registry(_) => std::env::temp_dir().join("image"),
         };
         let wrong = match to {
+            Destination::Layout { dir, .. } if dir.is_symlink() && !dir.exists() => Some("it is a link to nothing"),
             Destination::Layout { dir, .. } if dir.is_file() => Some("it is a file, and no folder"),
             Destination::Layout { dir, .. }
                 if fs::read_dir(dir).is_ok_and(|mut inside| inside.next().is_some()) && !is_layout(dir) =>
@@ -84,6 +85,7 @@ impl<'d> Output<'d> {
             Destination::Registry(reference) => push::documents(reference, self.folder(), root, listed, options),
             Destination::Layout { dir, name } => {
                 settle(self.folder())?;
+                let dir = &place(dir);
                 if is_layout(dir) || !self.becomes(dir)? { add(self.folder(), dir, name.as_deref()) } else { Ok(()) }
             }
             Destination::Archive { file, .. } => archive(self.folder(), file, self.docker.as_ref()),
@@ -99,6 +101,11 @@ impl<'d> Output<'d> {
             moved => moved.map(|()| true).map_err(failed(dir)),
         }
     }
+}
+
+/// Where a folder lies that may be a link to one.
+fn place(dir: &Path) -> PathBuf {
+    if dir.is_symlink() { dir.canonicalize().unwrap_or_else(|_| dir.to_owned()) } else { dir.to_owned() }
 }
 
 fn is_layout(dir: &Path) -> bool {
