@@ -222,6 +222,9 @@ impl<'d> Writing<'d> {
                 self.output.insert((output, writer))
             }
         };
+        if to.takes_indexes() && loses_its_check(&told) {
+            tracing::warn!("it is written as an OCI image: Docker heeds its HEALTHCHECK there, and podman does not");
+        }
         let image = told.plan.write(writer, self.encoding, &|image| to.has(image))?;
         writer.finish()?;
         let written = read_back(output, &image, told.plan, scanner)?;
@@ -267,6 +270,13 @@ impl<'d> Writing<'d> {
             }
         }
     }
+}
+
+/// Whether podman heeds its health check as it is, of Docker's type, and as an OCI image no longer.
+fn loses_its_check(told: &Rewritten<'_>) -> bool {
+    let check = told.plan.config.config.healthcheck.as_ref();
+    let is_checked = check.is_some_and(|check| check.test.first().is_some_and(|first| first != "NONE"));
+    is_checked && told.image.image.manifest.media_type.starts_with("application/vnd.docker.")
 }
 
 /// An image out of the folder that nobody looks for. Layers that stay were held against their digests when they were copied;
