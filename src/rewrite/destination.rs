@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use oci_spec::distribution::Reference;
 
-use crate::model::{ArchiveFormat, ImageRef, ReferenceError};
+use crate::model::{ArchiveFormat, ImageRef, ReferenceError, full_name};
 use crate::scan::Scanned;
 
 /// Where a new image goes.
@@ -66,11 +66,12 @@ impl FromStr for Destination {
             ImageRef::OciLayout { dir, select } => Ok(Self::Layout { dir, name: select }),
             ImageRef::Archive { format: ArchiveFormat::Any, .. } => Err(no_place()),
             ImageRef::Archive { file, select, format } => {
-                // What docker and podman would not load.
-                if let (Some(name), ArchiveFormat::Docker) = (&select, format) {
-                    format!("{SCHEME}{name}").parse::<ImageRef>()?;
-                }
-                Ok(Self::Archive { file, name: select, docker: format == ArchiveFormat::Docker })
+                let docker = format == ArchiveFormat::Docker;
+                let name = match select {
+                    Some(name) if docker => Some(tagged(name)?),
+                    other => other,
+                };
+                Ok(Self::Archive { file, name, docker })
             }
             // Without its scheme a bare word is more likely to be a file than an image of Docker Hub.
             ImageRef::Registry(reference) if reference.digest().is_none() && text.starts_with(SCHEME) => {
@@ -82,6 +83,13 @@ impl FromStr for Destination {
 }
 
 const SCHEME: &str = "docker://";
+
+/// A name with a tag, as docker and podman load it; what they would not load is none.
+fn tagged(name: String) -> Result<String, ReferenceError> {
+    format!("{SCHEME}{name}").parse::<ImageRef>()?;
+    let is_tagged = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    Ok(if is_tagged { name } else { name + ":latest" })
+}
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,6 +111,12 @@ impl Destination {
             Self::Layout { name, .. } | Self::Archive { name, .. } => name.as_deref(),
             Self::Registry(_) => None,
         }
+    }
+
+    /// The image's name there as containerd wants it: with its registry and its tag.
+    pub fn full_name(&self) -> Option<String> {
+        let Self::Archive { docker: true, name: Some(name), .. } = self else { return None };
+        full_name(name).map(|name| name.whole())
     }
 
     /// Whether an image for several platforms can be there.
@@ -133,6 +147,12 @@ mod tests {
         assert_eq!(parse("oci:a/b:c").unwrap(), Destination::Layout { dir: "a/b".into(), name: Some("c".into()) });
         let archive = Destination::Archive { file: "a.tar".into(), name: Some("app:1".into()), docker: true };
         assert_eq!(parse("docker-archive:a.tar:app:1").unwrap(), archive);
+        let untagged = parse("docker-archive:a.tar:h:1/a/app").unwrap();
+        assert_eq!(untagged.name(), Some("h:1/a/app:latest"), "docker loads none without a tag");
+        let full_name = |text: &str| parse(text).unwrap().full_name();
+        assert_eq!(full_name("docker-archive:a.tar:app").unwrap(), "docker.io/library/app:latest");
+        assert_eq!(full_name("docker-archive:a.tar:h:1/app:1").unwrap(), "h:1/app:1");
+        assert_eq!((full_name("oci-archive:a.tar:app"), full_name("docker-archive:a.tar")), (None, None));
         assert_eq!(parse("docker://h:1/a/b").unwrap().to_string(), "docker://h:1/a/b:latest");
         for other in [
             "docker-archive:a.tar:NoName:b",

@@ -19,11 +19,11 @@ pub fn listed(image: Descriptor, old: &Descriptor, made: &Manifest, plan: &Plan<
     Descriptor { annotations, platform: old.platform.clone(), ..image }
 }
 
-/// What the new index says of all its images: what the old one did. The base of all is the one that its images name, if they
-/// name one.
-pub fn of_all(index: ImageIndex, images: &[Descriptor]) -> BTreeMap<String, String> {
+/// What the new index says of all its images: what the old one did. Where they are on another base, that of all is the one
+/// that its images name, if they name one.
+pub fn of_all(index: ImageIndex, images: &[Descriptor], on_another: bool) -> BTreeMap<String, String> {
     let mut annotations = index.annotations;
-    for key in [BASE_NAME, BASE_DIGEST] {
+    for key in [BASE_NAME, BASE_DIGEST].into_iter().filter(|_| on_another) {
         let named = images.first().and_then(|first| first.annotations.get(key));
         let same = named.filter(|name| images.iter().all(|image| image.annotations.get(key) == Some(name)));
         if annotations.remove(key).is_some() {

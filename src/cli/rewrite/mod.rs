@@ -23,6 +23,9 @@ use crate::tree::Tree;
 pub(super) use optimize::{OptimizeArgs, drops_help, optimize};
 pub(super) use rebase::{RebaseArgs, rebase};
 
+/// Where containerd looks for an image's name in an archive (containerd, core/images/annotations.go).
+const FULL_NAME: &str = "io.containerd.image.name";
+
 /// Where the new image goes.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Output")]
@@ -250,11 +253,16 @@ impl<'d> Writing<'d> {
     fn publish(&mut self, index: Option<ImageIndex>, scanner: Scanner<'_>) -> anyhow::Result<()> {
         let Some((output, mut writer)) = self.output.take() else { return Ok(()) };
         let options = &scanner.options.source;
-        self.index =
-            index.map(|index| writer.index(&self.images, &rewrite::of_all(index, &self.images))).transpose()?;
+        let on_another = self.documents.iter().any(|it| it.onto.is_some());
+        let annotations = |index| rewrite::of_all(index, &self.images, on_another);
+        self.index = index.map(|index| writer.index(&self.images, &annotations(index))).transpose()?;
         let listed: &[Descriptor] = if self.index.is_some() { &self.images } else { &[] };
         let root = self.index.as_ref().or(self.images.first()).context("no image was written")?;
-        writer.list(root.clone(), self.to.output.as_ref().and_then(Destination::name));
+        let to = self.to.output.as_ref();
+        let full_name = to.and_then(Destination::full_name).map(|name| (FULL_NAME.to_owned(), name));
+        let mut named = root.clone();
+        named.annotations.extend(full_name);
+        writer.list(named, to.and_then(Destination::name));
         writer.finish()?;
         Ok(output.publish(root, listed, options)?)
     }

@@ -146,7 +146,8 @@ fn what_an_index_says_is_kept_and_attestations_are_not() {
     children[1]["mediaType"] = json!("application/vnd.oci.image.index.v1+json");
     children[1]["platform"].take();
     let inner = layout.put_index(&children);
-    let outer = json!({ "schemaVersion": 2, "manifests": [inner], "annotations": { "org.example.index": "kept" } });
+    let told = json!({ "org.example.index": "kept", "org.opencontainers.image.base.name": "docker.io/library/base:1" });
+    let outer = json!({ "schemaVersion": 2, "manifests": [inner], "annotations": told });
     let outer = layout.put("application/vnd.oci.image.index.v1+json", outer.to_string().into_bytes());
     layout.tag("1", outer);
     layout.write_dir(&sandbox.path("old"));
@@ -155,7 +156,7 @@ fn what_an_index_says_is_kept_and_attestations_are_not() {
     let run = sandbox.layerscope(["optimize", &old, "--squash", "all", "-o", &format!("{out}:1")]).run();
     assert_eq!(run.stderr, " WARN the image for windows/amd64 is left out: its layers are no Linux file systems\n");
     let new = named(&out, "1");
-    assert_eq!(new["annotations"], json!({ "org.example.index": "kept" }));
+    assert_eq!(new["annotations"], told, "the base stays as well");
     assert_eq!(new["manifests"].as_array().unwrap().len(), 2);
     assert_eq!(new["manifests"][0]["annotations"], json!({ "org.example.child": "kept" }));
 }

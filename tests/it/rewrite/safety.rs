@@ -136,3 +136,76 @@ fn writers_of_one_layout_wait_for_each_other() {
     let index: Value = serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
     assert_eq!(index["manifests"].as_array().unwrap().len(), 16);
 }
+
+#[test]
+fn a_link_to_a_folder_leads_there() {
+    let sandbox = Sandbox::new();
+    let image = format!("{}:1", sandbox.oci("image app:1 linux/amd64\nlayer \"one\"\n  file /a \"a\"\n"));
+    let (link, folder) = (sandbox.path("links/new"), sandbox.path("place/new"));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::create_dir(sandbox.path("links")).unwrap();
+    std::os::unix::fs::symlink(&folder, &link).unwrap();
+    let to = format!("oci:{}", link.display());
+    for name in ["1", "2"] {
+        sandbox.ok(["optimize", &image, "--squash", "all", "-o", &format!("{to}:{name}")]);
+    }
+    assert!(link.is_symlink());
+    assert_eq!(inside(&folder), ["blobs", "index.json", "oci-layout"]);
+    assert_eq!(
+        (inside(&sandbox.path("place")), inside(&sandbox.path("links"))),
+        (vec!["new".into()], vec!["new".into()])
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+    let said = sandbox.fails(["optimize", &image, "--squash", "all", "-o", &to]);
+    insta::assert_snapshot!(sandbox.filter(&said), @"error: cannot write [DIR]/links/new: it is a link to nothing");
+}
+
+/// What containerd, docker and podman take an archive's image for.
+#[test]
+fn an_archive_has_its_images_full_name() {
+    let sandbox = Sandbox::new();
+    let image = format!("{}:1", sandbox.oci("image app:1 linux/amd64\nlayer \"one\"\n  file /a \"a\"\n"));
+    let file = sandbox.path("new.tar");
+    let to = format!("docker-archive:{}:app", file.display());
+    sandbox.ok(["optimize", &image, "--squash", "all", "-o", &to]);
+    let mut archive = tar::Archive::new(std::fs::File::open(&file).unwrap());
+    let mut documents = std::collections::BTreeMap::new();
+    for member in archive.entries().unwrap() {
+        let mut member = member.unwrap();
+        let name = member.path().unwrap().display().to_string();
+        let mut text = String::new();
+        if name.ends_with(".json") {
+            std::io::Read::read_to_string(&mut member, &mut text).unwrap();
+            documents.insert(name, serde_json::from_str::<serde_json::Value>(&text).unwrap());
+        }
+    }
+    assert_eq!(documents["manifest.json"][0]["RepoTags"], serde_json::json!(["app:latest"]));
+    let named = &documents["index.json"]["manifests"][0]["annotations"]["io.containerd.image.name"];
+    assert_eq!(named, "docker.io/library/app:latest");
+    assert_eq!(listing(&sandbox, &to), listing(&sandbox, &image));
+}
+
+#[test]
+fn a_health_check_that_podman_will_not_heed_is_told() {
+    let sandbox = Sandbox::new();
+    let text = r#"
+        image app:1 linux/amd64 full-name
+        docker
+        config Healthcheck {"Test":["CMD","/check"]}
+        layer "one"
+          file /a "a"
+        image oci:1 linux/amd64 full-name
+        config Healthcheck {"Test":["CMD","/check"]}
+        layer "one"
+          file /a "a"
+    "#;
+    let oci = sandbox.oci(text);
+    let said = |image: &str, scheme: &str| {
+        let to = format!("{scheme}:{}", sandbox.path(format!("new.{scheme}")).display());
+        let run = sandbox.layerscope(["optimize", &format!("{oci}:{image}"), "--squash", "all", "-o", &to]).run();
+        assert_eq!(run.code(), 0, "{run:?}");
+        run.stderr
+    };
+    insta::assert_snapshot!(said("app:1", "oci"), @" WARN it is written as an OCI image: Docker heeds its HEALTHCHECK there, and podman does not");
+    assert_eq!((said("app:1", "docker-archive"), said("oci:1", "oci")), (String::new(), String::new()));
+}
