@@ -4,6 +4,8 @@
 mod optimize;
 mod rebase;
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, bail};
 use clap::{Args as ClapArgs, ValueEnum};
 
@@ -185,6 +187,8 @@ struct Writing<'d> {
     child: Option<Descriptor>,
     /// The manifests that were written.
     images: Vec<Descriptor>,
+    /// … and what is said in them.
+    annotations: Vec<BTreeMap<String, String>>,
     /// What is told of each image.
     documents: Vec<RewriteDocument>,
     /// The index that was written.
@@ -201,6 +205,7 @@ impl<'d> Writing<'d> {
             output: None,
             child: None,
             images: Vec::new(),
+            annotations: Vec::new(),
             documents: Vec::new(),
             index: None,
             refusal: None,
@@ -244,6 +249,7 @@ impl<'d> Writing<'d> {
             Some(child) => rewrite::listed(image, child, &told.image.image.manifest, told.plan),
             None => image,
         });
+        self.annotations.push(told.plan.annotations.clone());
         let told = Rewritten { written: Some((to.to_string(), written.subject(), &proof)), ..told };
         self.documents.push(document::rewrite(&told));
         Ok(())
@@ -254,7 +260,7 @@ impl<'d> Writing<'d> {
         let Some((output, mut writer)) = self.output.take() else { return Ok(()) };
         let options = &scanner.options.source;
         let on_another = self.documents.iter().any(|it| it.onto.is_some());
-        let annotations = |index| rewrite::of_all(index, &self.images, on_another);
+        let annotations = |index| rewrite::of_all(index, &self.annotations, on_another);
         self.index = index.map(|index| writer.index(&self.images, &annotations(index))).transpose()?;
         let listed: &[Descriptor] = if self.index.is_some() { &self.images } else { &[] };
         let root = self.index.as_ref().or(self.images.first()).context("no image was written")?;
