@@ -126,6 +126,7 @@ mod tests {
                 base,
                 runs_with: &own,
                 build_commands: &[],
+                copies: &[],
                 built: true,
             };
             merged(&application, &candidate)
