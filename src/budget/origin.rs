@@ -39,9 +39,13 @@ impl Origin {
         Self { lines, from }
     }
 
-    /// The line that a layer, or the whole image, is told of at.
-    pub fn line(&self, layer: Option<u32>) -> usize {
-        layer.and_then(|layer| *self.lines.get(layer as usize)?).unwrap_or(self.from)
+    /// The line that a layer, or the whole image, is told of at: `FROM` for those below the first that an instruction
+    /// made. None for a layer that no instruction made.
+    pub fn line(&self, layer: Option<u32>) -> Option<usize> {
+        let Some(layer) = layer else { return Some(self.from) };
+        let made = self.lines.get(layer as usize).copied().flatten();
+        let first = self.lines.iter().position(Option::is_some);
+        made.or_else(|| first.filter(|first| (layer as usize) < *first).map(|_| self.from))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::analyze::{Base, Subject, area};
 use crate::budget::{self, Baseline, Budget, BudgetError, Facts, Origin};
 use crate::dockerfile::Dockerfile;
 use crate::model::ImageRef;
-use crate::recommend::{Catalog, Finder, Scanner};
+use crate::recommend::{Catalog, Finder, RecommendError, Scanner};
 use crate::report::document::{self, Checked, Top};
 use crate::report::{self, CheckFormat};
 use crate::scan::Scanned;
@@ -149,8 +149,13 @@ impl Bases {
         let catalog = Catalog::shipped()?;
         // A gate has one verdict, whatever was looked at before; offline there is nothing else to go by.
         let finder = Finder { scanner, catalog: &catalog, ask, remember: !ask };
-        let base = finder.base_of(image, from)?;
-        let current = budget.needs_current_base().then(|| finder.is_current(image, &base));
+        // A tag that moved on is what such a rule is to find.
+        let (base, moved) = match finder.base_of(image, from) {
+            Err(RecommendError::NotUnder { .. }) if budget.needs_current_base() => (finder.base_of(image, None)?, true),
+            found => (found?, false),
+        };
+        let is_current = || if moved { Ok(false) } else { finder.is_current(image, &base) };
+        let current = budget.needs_current_base().then(is_current);
         // The baseline may stand on another base.
         let before = before.map(|before| finder.base_of(before, from).or_else(|_| finder.base_of(before, None)));
         let before = before.transpose()?;

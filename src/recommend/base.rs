@@ -156,7 +156,10 @@ impl Finder<'_> {
         let cache = self.scanner.options.cache.iter().filter(|_| self.remember);
         let cached = cache.flat_map(|cache| cache.manifests());
         // Layers first: most names need not be read then.
-        let under = read.chain(cached).filter(|manifest| are_lowest(manifest, &scanned.image.manifest));
+        let image = &scanned.image.manifest;
+        let platform = |manifest: &Manifest| (manifest.config.os.clone(), manifest.config.architecture.clone());
+        let under =
+            read.chain(cached).filter(|manifest| are_lowest(manifest, image) && platform(manifest) == platform(image));
         under.filter_map(|manifest| self.known_as(manifest)).collect()
     }
 

@@ -85,6 +85,24 @@ fn images_of_the_catalogue_are_found_where_registries_conf_has_them() {
     insta::assert_snapshot!(offline["unavailable"], @r#"[{"name":"docker.io/library/debian","reason":"--offline: only what is in the cache was looked at"}]"#);
 }
 
+/// Data alone may be the same on all platforms.
+#[test]
+fn a_base_is_one_of_the_images_platform() {
+    let sandbox = Sandbox::new();
+    let debian = "layer rootfs\n  include system\n  include debian\n";
+    let layout = Layout::of(&images(&format!(
+        "{SYSTEM}image debian:12 linux/arm64 full-name\n{debian}\
+         image team/app:1 linux/amd64 full-name\n{debian}layer app\n  include app\n"
+    )));
+    let _server = served(&sandbox, &layout, &["docker.io"]);
+    let base = |image: &str| {
+        let inspected = sandbox.layerscope(["inspect", "--platform", "linux/amd64", "-f", "json", image]).run();
+        inspected.json()["base"]["names"].clone()
+    };
+    sandbox.ok(["inspect", "--platform", "linux/arm64", "debian:12"]);
+    assert_eq!(base("team/app:1"), Value::Null);
+}
+
 /// Images with what BuildKit attests of one (attestation-storage.md, slsa-provenance.md): an index with the image and,
 /// behind it, a manifest whose layer is the statement.
 fn attested(predicate: impl Fn(Value) -> (&'static str, Value)) -> Layout {

@@ -202,7 +202,7 @@ pub fn check(checked: &Checked<'_>, top: Top) -> CheckDocument {
 
 impl Checked<'_> {
     fn line(&self, layer: Option<u32>) -> Option<u64> {
-        self.origin.map(|(_, origin)| origin.line(layer) as u64)
+        self.origin.and_then(|(_, origin)| origin.line(layer)).map(|line| line as u64)
     }
 
     fn rule(&self, outcome: &Outcome) -> RuleDocument {

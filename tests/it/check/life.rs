@@ -84,12 +84,13 @@ fn a_line_is_right_or_none() {
         let output = sandbox.layerscope(["check", "-f", "json", "--dockerfile", "Dockerfile", &image]).run();
         let document: Value = serde_json::from_slice(&output.bytes).unwrap();
         let evidence = document["rules"][0]["evidence"].as_array().unwrap().clone();
-        let mut lines: Vec<(u64, u64)> =
-            evidence.iter().map(|one| (one["layer"].as_u64().unwrap(), one["line"].as_u64().unwrap())).collect();
+        let line = |one: &Value| (one["layer"].as_u64().unwrap(), one["line"].as_u64().unwrap_or(0));
+        let mut lines: Vec<(u64, u64)> = evidence.iter().map(line).collect();
         lines.sort_unstable();
         lines
     };
     assert_eq!(lines(DOCKERFILE), [(0, 4), (1, 5), (2, 6)], "the base's layer is its FROM's");
-    assert_eq!(lines("FROM x\nCOPY app /app\nRUN pip install ${WHAT}\n"), [(0, 1), (1, 2), (2, 1)]);
+    assert_eq!(lines("FROM x\nCOPY app /app\nRUN pip install ${WHAT}\n"), [(0, 1), (1, 2), (2, 0)]);
     assert_eq!(lines("FROM x AS a\nCOPY app /app\nFROM a\nRUN pip install pandas\n"), [(0, 3), (1, 2), (2, 4)]);
+    assert_eq!(lines("FROM x\nRUN another\n"), [(0, 0), (1, 0), (2, 0)], "another image's Dockerfile");
 }

@@ -165,6 +165,9 @@ fn a_base_whose_tag_moved_on_is_not_current() {
     let budget = "[rules]\nbase-image = { current = true }\n";
     let told = told(&checked(&sandbox, budget, &[&image]));
     assert_eq!(told, ["base-image fail: the base's tag leads to other layers by now: build the image again"]);
+    // However the base is told of.
+    let from = super::told(&checked(&sandbox, budget, &[&image, "--from", &format!("{moved}:base")]));
+    assert_eq!(from, told);
 }
 
 #[test]
