@@ -293,6 +293,10 @@ fn dockerfiles_are_changed_by_one_patch() {
      ENTRYPOINT ["/app/run"]
      FROM run
     "#);
+    assert_eq!(shop.table(&["--write"]), "");
+    let written = |name: &str| std::fs::read_to_string(shop.sandbox.path(name)).unwrap();
+    assert_eq!(written("shop/jobs/Dockerfile"), "ARG BASE\nFROM tool:1-slim\nCMD [\"/bin/sh\"]\n");
+    assert!(written("shop/web/Dockerfile").starts_with("FROM tool:1-slim AS run\nCOPY . /app\n"));
     let said = Shop::new(TWO).fails(&["--patch"]);
     assert!(said.contains("no Dockerfile"), "{said}");
 }

@@ -5,14 +5,14 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::catalog;
+use super::{catalog, write};
 use crate::cli::args::{GlobalArgs, RecommendArgs};
 use crate::cli::output::{emit, emit_report};
 use crate::cli::{Verdict, settings, start};
 use crate::compose::{Build, Compose, Service, dotenv, is_remote};
 use crate::dockerfile::{Dockerfile, NoteKind};
 use crate::model::{ImageRef, Platform};
-use crate::recommend::{Command, Finder, Plan, Terms, Together, Wanted, together};
+use crate::recommend::{Command, Finder, Patch, Plan, Terms, Together, Wanted, together};
 use crate::report::{self, document};
 
 /// How many services are looked at: each may cost a hundred requests.
@@ -49,8 +49,8 @@ pub(super) fn run(file: &Path, args: &RecommendArgs, global: &GlobalArgs) -> any
         let told = found.missing.iter().map(|one| format!("{}: {}", one.name, one.reason)).collect::<Vec<_>>();
         bail!("no service's image could be had: {}", told.join("; "));
     }
-    if args.dockerfile.patch {
-        return patch(args, &found);
+    if args.dockerfile.patch || args.dockerfile.write {
+        return change(args, &found);
     }
     emit_report(
         &document::compose(&file.display().to_string(), &found, left_out, terms.setting),
@@ -60,9 +60,9 @@ pub(super) fn run(file: &Path, args: &RecommendArgs, global: &GlobalArgs) -> any
     Ok(Verdict::Done)
 }
 
-/// Prints the change of every Dockerfile. What a person has to look at goes to standard error.
-fn patch(args: &RecommendArgs, found: &Together<'_>) -> anyhow::Result<Verdict> {
-    let mut diffs: BTreeMap<&str, &str> = BTreeMap::new();
+/// Prints the change of every Dockerfile, or writes it. What a person has to look at goes to standard error.
+fn change(args: &RecommendArgs, found: &Together<'_>) -> anyhow::Result<Verdict> {
+    let mut changes: BTreeMap<&str, (&Plan, &Patch)> = BTreeMap::new();
     for (image, candidate) in found.moves(found.advised()) {
         let name = image.wanted.services.join(", ");
         let planned = image.wanted.plan.as_ref().zip(candidate.and_then(|candidate| candidate.patch.as_ref()));
@@ -71,20 +71,24 @@ fn patch(args: &RecommendArgs, found: &Together<'_>) -> anyhow::Result<Verdict> 
             tracing::warn!("{}: its Dockerfile is written in the compose file, which is not changed", name);
             continue;
         };
-        if diffs.get(path).is_some_and(|diff| *diff != patch.diff) {
+        if changes.get(path).is_some_and(|(_, known)| known.diff != patch.diff) {
             tracing::warn!("{}: {} is changed for another service first: run this again then", name, path);
             continue;
         }
         for note in patch.patched.notes.iter().filter(|note| note.kind == NoteKind::Look) {
             tracing::warn!("{}: line {}: {}", path, note.line, note.what);
         }
-        diffs.insert(path, &patch.diff);
+        changes.insert(path, (plan, patch));
     }
-    if diffs.is_empty() {
+    if changes.is_empty() {
         bail!("no Dockerfile of a service has a slimmer base that is known to work: nothing is changed");
     }
-    let text: String = diffs.into_values().collect();
-    emit(args.report.output.output.as_deref(), |to| to.write_all(text.as_bytes()))?;
+    if args.dockerfile.write {
+        changes.iter().try_for_each(|(path, (plan, patch))| write(Path::new(path), Some(plan), patch))?;
+    } else {
+        let text: String = changes.values().map(|(_, patch)| patch.diff.as_str()).collect();
+        emit(args.report.output.output.as_deref(), |to| to.write_all(text.as_bytes()))?;
+    }
     Ok(Verdict::Done)
 }
 

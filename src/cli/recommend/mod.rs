@@ -14,7 +14,7 @@ use crate::cli::output::{emit, emit_report};
 use crate::cli::{Verdict, settings, start};
 use crate::dockerfile::NoteKind;
 use crate::model::familiar;
-use crate::recommend::{Candidate, Catalog, Finder, Plan, Recommendation, Request, recommend};
+use crate::recommend::{Candidate, Catalog, Finder, Patch, Plan, Recommendation, Request, recommend};
 use crate::report::{self, document};
 
 /// Finds the base, looks for others, and reports.
@@ -72,16 +72,19 @@ fn change(args: &RecommendArgs, plan: Option<&Plan>, found: &Recommendation) -> 
     }
     match (&args.dockerfile.file, args.dockerfile.write) {
         (Some(_), true) if patch.diff.is_empty() => {}
-        (Some(file), true) => {
-            let now = settings::text_of(file).with_context(|| format!("cannot read {}", file.display()))?;
-            if plan.is_none_or(|plan| plan.text() != now) {
-                bail!("{} was changed since it was read: nothing is written", file.display());
-            }
-            emit(Some(file), |to| to.write_all(patch.patched.text.as_bytes()))?;
-        }
+        (Some(file), true) => write(file, plan, patch)?,
         _ => emit(args.report.output.output.as_deref(), |to| to.write_all(patch.diff.as_bytes()))?,
     }
     Ok(Verdict::Done)
+}
+
+/// Changes a Dockerfile, if it still is what was read.
+fn write(file: &Path, plan: Option<&Plan>, patch: &Patch) -> anyhow::Result<()> {
+    let now = settings::text_of(file).with_context(|| format!("cannot read {}", file.display()))?;
+    if plan.is_none_or(|plan| plan.text() != now) {
+        bail!("{} was changed since it was read: it is left as it is", file.display());
+    }
+    emit(Some(file), |to| to.write_all(patch.patched.text.as_bytes()))
 }
 
 /// The base to show the change to where none is known to work, with what is known of it.
