@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 
 use super::args::{GlobalArgs, ReportArgs};
 use super::interrupt::on_interrupt;
+use crate::parallel::lock;
 use crate::report::{self, Report};
 
 /// The status of a program that SIGINT ended: 128 and the signal's number.
@@ -57,9 +59,9 @@ fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     write(&mut draft)?;
     let mut draft = draft.into_inner().map_err(io::IntoInnerError::into_error)?;
     draft.rewind()?;
-    let mut beside =
-        tempfile::Builder::new().prefix(".layerscope-").permissions(draft_permissions).tempfile_in(folder)?;
-    remove_when_interrupted(beside.path().to_owned());
+    let mut named = tempfile::Builder::new();
+    named.prefix(".layerscope-").permissions(draft_permissions);
+    let mut beside = removed_when_interrupted(|| named.tempfile_in(folder), |beside| beside.path().to_owned())?;
     io::copy(&mut draft, beside.as_file_mut())?;
     if let Some(before) = before {
         // Only root may give files away; whoever may not, owns what is written.
@@ -70,18 +72,30 @@ fn to_file(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     Ok(())
 }
 
-/// Ctrl-C, or a request to end, removes the file or folder before it ends the program, with the status that shells expect.
-pub(super) fn remove_when_interrupted(path: PathBuf) {
+/// Makes a file or folder that Ctrl-C, or a request to end, removes before it ends the program, with the status that
+/// shells expect.
+pub(super) fn removed_when_interrupted<T, E>(
+    make: impl FnOnce() -> Result<T, E>,
+    place: impl FnOnce(&T) -> PathBuf,
+) -> Result<T, E> {
+    let path = Arc::new(Mutex::new(None));
+    // Held until it is there: an end that comes in between waits for its name.
+    let mut known = lock(&path);
+    let removed = Arc::clone(&path);
     on_interrupt(move || {
         // Others may be writing into it still.
-        for _ in 0..TRIES {
-            fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path)).ok();
+        for path in lock(&removed).iter().cycle().take(TRIES) {
+            let path: &PathBuf = path;
+            fs::remove_file(path).or_else(|_| fs::remove_dir_all(path)).ok();
             if !path.exists() {
                 break;
             }
         }
         std::process::exit(INTERRUPTED);
     });
+    let made = make()?;
+    *known = Some(place(&made));
+    Ok(made)
 }
 
 /// What a file of the user's gets, less what the umask takes.

@@ -132,7 +132,7 @@ pub struct RuntimeConfig {
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, serde_json::Value>,
     /// Labels.
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "null_is_empty", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// Instructions for builds on top of it (Docker's extension).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,6 +220,12 @@ fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(des
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Texts by name. Go reads null as an empty one.
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let texts: BTreeMap<String, Option<String>> = null_is_default(deserializer)?;
+    Ok(texts.into_iter().map(|(name, text)| (name, text.unwrap_or_default())).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +239,8 @@ mod tests {
         assert_eq!(config.platform().to_string(), "linux/amd64");
         assert!(config.history.is_empty() && config.config.env.is_empty() && config.config.cmd.is_none());
         assert!(serde_json::from_str::<Config>(r#"{"config":null}"#).is_ok());
+        let labels: RuntimeConfig = serde_json::from_str(r#"{"Labels":{"a":null,"b":"x"}}"#).unwrap();
+        assert_eq!(labels.labels.into_values().collect::<Vec<_>>(), ["", "x"]);
     }
 
     #[test]

@@ -10,6 +10,10 @@ use crate::tree::{InodeId, Item, Node, Tree};
 /// A mark of overlayfs's that says what whiteouts say in a layer.
 const OPAQUE: &[u8] = b"trusted.overlay.opaque";
 
+/// Names that equal files are given together: ext3 has 32,000 for a file, ext4 and btrfs about twice as many, and an image
+/// may be unpacked on either. A file of more names keeps them.
+const MOST_NAMES: usize = 32_000;
+
 /// What is left out, and what becomes one.
 pub struct Choice<'c> {
     /// The layers that are merged: from this one to the last.
@@ -224,12 +228,18 @@ impl Merged {
 
     /// Of files with the same contents and metadata the first in the tar keeps its contents; the others become its names.
     fn dedupe(&mut self, tree: &Tree) {
-        let mut first: HashMap<(ContentId, Meta), EntryId> = HashMap::new();
+        // With how many names it then has.
+        let mut first: HashMap<(ContentId, Meta), (EntryId, usize)> = HashMap::new();
         let mut equal: Vec<(EntryId, EntryId)> = Vec::new();
         for (id, named) in &self.files {
             if let EntryKind::File { size: 1.., content, .. } = tree.entry(*id).kind {
-                let kept = *first.entry((content, named.meta.clone())).or_insert(*id);
-                equal.extend((kept != *id).then_some((kept, *id)));
+                let own = named.names.len();
+                let (kept, names) = first.entry((content, named.meta.clone())).or_insert((*id, 0));
+                if *names > 0 && *names + own > MOST_NAMES {
+                    (*kept, *names) = (*id, 0);
+                }
+                *names += own;
+                equal.extend((*kept != *id).then_some((*kept, *id)));
             }
         }
         for (kept, gone) in equal {

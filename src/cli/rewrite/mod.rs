@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::args::{FormatArg, GlobalArgs, ImageArgs, VerifyArg};
-use super::output::{emit, remove_when_interrupted};
+use super::output::{emit, removed_when_interrupted};
 use super::{Verdict, settings};
 use crate::blob::{Compression, Verify};
 use crate::model::{Descriptor, ImageRef, Platform};
@@ -224,8 +224,7 @@ impl<'d> Writing<'d> {
         let (output, writer) = match &mut self.output {
             Some(open) => open,
             None => {
-                let output = Output::create(to)?;
-                remove_when_interrupted(output.folder().to_owned());
+                let output = removed_when_interrupted(|| Output::create(to), |output| output.folder().to_owned())?;
                 let writer = output.writer()?;
                 self.output.insert((output, writer))
             }

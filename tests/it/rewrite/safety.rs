@@ -209,3 +209,17 @@ fn a_health_check_that_podman_will_not_heed_is_told() {
     insta::assert_snapshot!(said("app:1", "oci"), @" WARN it is written as an OCI image: Docker heeds its HEALTHCHECK there, and podman does not");
     assert_eq!((said("app:1", "docker-archive"), said("oci:1", "oci")), (String::new(), String::new()));
 }
+
+/// ext3 takes 32,000 names for a file, ext4 65,000: an image with more can't be unpacked there.
+#[test]
+fn equal_files_get_no_more_names_than_file_systems_take() {
+    let sandbox = Sandbox::new();
+    let files: String = (0..32_002).map(|n| format!("  file /x/{n} \"x\"\n")).collect();
+    let image = sandbox.oci(&format!("image app:1 linux/amd64\nlayer x\n  dir /x\n{files}"));
+    let args = ["optimize", &image, "--dry-run", "--squash", "all", "--dedupe", "--format", "json"];
+    assert_eq!(
+        sandbox.layerscope(args).run().json()["steps"][0]["deduped_files"],
+        32_000,
+        "of two files one each stays"
+    );
+}
