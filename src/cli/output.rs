@@ -78,17 +78,18 @@ pub(super) fn removed_when_interrupted<T, E>(
     make: impl FnOnce() -> Result<T, E>,
     place: impl FnOnce(&T) -> PathBuf,
 ) -> Result<T, E> {
-    let path = Arc::new(Mutex::new(None));
+    let path = Arc::new(Mutex::new(None::<PathBuf>));
     // Held until it is there: an end that comes in between waits for its name.
     let mut known = lock(&path);
     let removed = Arc::clone(&path);
     on_interrupt(move || {
-        // Others may be writing into it still.
-        for path in lock(&removed).iter().cycle().take(TRIES) {
-            let path: &PathBuf = path;
-            fs::remove_file(path).or_else(|_| fs::remove_dir_all(path)).ok();
-            if !path.exists() {
-                break;
+        if let Some(path) = &*lock(&removed) {
+            // Others may be writing into it still.
+            for _ in 0..TRIES {
+                fs::remove_file(path).or_else(|_| fs::remove_dir_all(path)).ok();
+                if !path.exists() {
+                    break;
+                }
             }
         }
         std::process::exit(INTERRUPTED);

@@ -6,17 +6,19 @@ impl Dockerfile {
     /// The commands of the `RUN`s of a stage and of those it is built on in this file, in the order of the build, as
     /// lines for a shell. A `RUN <<EOF` is its here document; one that goes into a program follows it.
     pub fn build_commands(&self, stage: usize) -> Result<Vec<String>, DockerfileError> {
-        let (chain, _) = self.chain(stage)?;
-        let steps = chain.iter().rev().flat_map(|index| &self.stages[*index].steps);
-        Ok(steps.filter_map(|step| command_line(&step.instruction)).collect())
+        self.built_by(stage, command_line)
     }
 
     /// The instructions of a stage, and of those that it stands on, that bring files from outside: `COPY . /app`. Here
     /// documents are none.
     pub fn copies(&self, stage: usize) -> Result<Vec<String>, DockerfileError> {
+        self.built_by(stage, copied)
+    }
+
+    fn built_by(&self, stage: usize, told: fn(&Instruction) -> Option<String>) -> Result<Vec<String>, DockerfileError> {
         let (chain, _) = self.chain(stage)?;
         let steps = chain.iter().rev().flat_map(|index| &self.stages[*index].steps);
-        Ok(steps.filter_map(|step| copied(&step.instruction)).collect())
+        Ok(steps.filter_map(|step| told(&step.instruction)).collect())
     }
 }
 

@@ -157,9 +157,10 @@ impl Finder<'_> {
         let cached = cache.flat_map(|cache| cache.manifests());
         // Layers first: most names need not be read then.
         let image = &scanned.image.manifest;
-        let platform = |manifest: &Manifest| (manifest.config.os.clone(), manifest.config.architecture.clone());
-        let under =
-            read.chain(cached).filter(|manifest| are_lowest(manifest, image) && platform(manifest) == platform(image));
+        let runs_there = |base: &Manifest| {
+            base.config.os == image.config.os && base.config.architecture == image.config.architecture
+        };
+        let under = read.chain(cached).filter(|manifest| are_lowest(manifest, image) && runs_there(manifest));
         under.filter_map(|manifest| self.known_as(manifest)).collect()
     }
 

@@ -124,7 +124,7 @@ impl Scanner<'_> {
     }
 
     /// The documents of images that may not be there.
-    fn documents(&self, refs: &[ImageRef]) -> Vec<Result<Manifest, ScanError>> {
+    pub fn documents(&self, refs: &[ImageRef]) -> Vec<Result<Manifest, ScanError>> {
         scan::documents(refs, &self.speculative())
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::document::{BaselineDocument, CheckDocument, EvidenceOfRule, RuleDocument};
 use super::human;
 use super::markdown::plain;
-use super::page::{Text, place};
+use super::page::{Text, place, untold};
 use crate::model::familiar;
 
 /// By this a bot finds its own comment again.
@@ -64,9 +64,7 @@ fn row(rule: &RuleDocument) -> String {
 
 fn details(rule: &RuleDocument) -> Vec<String> {
     let reason = rule.reason.iter().map(|reason| format!("Why: {}", text(reason)));
-    let more = rule.evidence_total.saturating_sub(rule.evidence.len() as u64);
-    let more = (more > 0).then(|| format!("and {} more", human::count(more)));
-    reason.chain(rule.evidence.iter().map(evidence)).chain(more).collect()
+    reason.chain(rule.evidence.iter().map(evidence)).chain(untold(rule)).collect()
 }
 
 fn evidence(evidence: &EvidenceOfRule) -> String {

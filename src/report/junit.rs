@@ -6,8 +6,7 @@ use quick_xml::Writer;
 
 use super::document::{CheckDocument, RuleDocument};
 use super::escape::escape;
-use super::human;
-use super::page::told;
+use super::page::{told, untold};
 
 /// Writes a check.
 pub(super) fn write(document: &CheckDocument, to: &mut dyn Write) -> io::Result<()> {
@@ -82,9 +81,7 @@ fn case<W: Write>(xml: &mut Writer<W>, rule: &RuleDocument) -> io::Result<()> {
 /// The reason and the evidence, a line each.
 fn details(rule: &RuleDocument) -> String {
     let reason = rule.reason.iter().map(|reason| format!("Why: {reason}"));
-    let more = rule.evidence_total.saturating_sub(rule.evidence.len() as u64);
-    let more = (more > 0).then(|| format!("and {} more", human::count(more)));
     let evidence = rule.evidence.iter().map(|evidence| told(evidence, "  "));
-    let lines = reason.chain(evidence).chain(more).map(|line| escape(&line));
+    let lines = reason.chain(evidence).chain(untold(rule)).map(|line| escape(&line));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -35,7 +35,7 @@ pub(crate) use files::Part;
 pub use locate::locate;
 pub use names::ChoiceError;
 pub use oci_layout::LayoutError;
-pub(crate) use oci_layout::{Layout, names};
+pub(crate) use oci_layout::{FULL_NAME, Layout, names};
 pub use registry::{Environment, Patience, Put, RegistryError, RegistrySource, RegistryTarget};
 pub use resolve::{ImageIndex, ResolveError};
 pub(crate) use resolve::{MAX_MANIFEST, sha256, verify};

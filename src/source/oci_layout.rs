@@ -13,8 +13,8 @@ use crate::model::{Descriptor, Digest, Manifest, Platform};
 
 /// Tag of a descriptor in `index.json`; some programs write the full name here.
 const TAG: &str = "org.opencontainers.image.ref.name";
-/// containerd's and Docker's annotation: the full name.
-const FULL_NAME: &str = "io.containerd.image.name";
+/// containerd's and Docker's annotation: the full name (containerd, core/images/annotations.go).
+pub(crate) const FULL_NAME: &str = "io.containerd.image.name";
 
 /// Why a layout could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,6 @@ use super::commands::has_shell;
 use super::summary::{Problem, listed};
 use super::world::{World, path_of};
 use super::{Facts, Verdict, commands, compiled};
-use crate::model::RuntimeConfig;
 use crate::shell;
 
 /// Package managers of distributions.
@@ -130,8 +129,8 @@ pub(super) fn unbuilt(facts: &Facts<'_>) -> Vec<Problem> {
 /// An image that is its base, with nothing on it and nothing else to start: whatever runs there may miss anything.
 pub(super) fn alone(facts: &Facts<'_>) -> Vec<Problem> {
     let application = facts.application;
-    let starts = |config: &RuntimeConfig| (config.entrypoint.clone(), config.cmd.clone());
-    let is_base = application.base.is_some_and(|base| starts(base) == starts(application.runs_with));
+    let own = application.runs_with;
+    let is_base = application.base.is_some_and(|base| base.entrypoint == own.entrypoint && base.cmd == own.cmd);
     if !application.built || !is_base || application.base_layers < application.image.tree.layers().len() {
         return Vec::new();
     }

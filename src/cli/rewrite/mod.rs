@@ -19,14 +19,11 @@ use crate::report;
 use crate::report::document::{self, RewriteDocument, Rewritten};
 use crate::rewrite::{self, Allowed, Destination, Encoding, LayoutWriter, Output, Plan};
 use crate::scan::{self, Scanned};
-use crate::source::ImageIndex;
+use crate::source::{FULL_NAME, ImageIndex};
 use crate::tree::Tree;
 
 pub(super) use optimize::{OptimizeArgs, drops_help, optimize};
 pub(super) use rebase::{RebaseArgs, rebase};
-
-/// Where containerd looks for an image's name in an archive (containerd, core/images/annotations.go).
-const FULL_NAME: &str = "io.containerd.image.name";
 
 /// Where the new image goes.
 #[derive(Debug, ClapArgs)]

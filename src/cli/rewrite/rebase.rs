@@ -14,7 +14,6 @@ use crate::model::{History, ImageRef, familiar};
 use crate::recommend::{Catalog, Finder, Request, Scanner, onto};
 use crate::report::{self, document::Rewritten, escape::escape};
 use crate::rewrite::{self, Allowed, Onto, Rebase};
-use crate::scan;
 
 /// `rebase`.
 #[derive(Debug, ClapArgs)]
@@ -104,10 +103,7 @@ fn one(
 fn history(scanner: Scanner<'_>, base: &Base) -> Vec<History> {
     let Some(name) = base.names.first().and_then(|name| name.parse::<ImageRef>().ok()) else { return Vec::new() };
     let base = base.digest.and_then(|digest| name.pinned(&digest)).unwrap_or(name);
-    let mut options = scanner.options.clone();
-    options.source.patience.tries = 1;
-    options.source.speculative = true;
-    let found = scan::documents(&[base], &options).pop();
+    let found = scanner.documents(&[base]).pop();
     found.and_then(Result::ok).map(|manifest| manifest.config.history).unwrap_or_default()
 }
 

@@ -67,9 +67,8 @@ fn broken(rule: &RuleDocument) -> Section {
     let title = Text::of(format!("{}: {}", rule.id, rule.message)).toned(tone(rule));
     let reason = rule.reason.as_ref().map(|reason| Text::of(format!("Why: {reason}")));
     let mut rows: Vec<_> = rule.evidence.iter().map(evidence).collect();
-    let more = rule.evidence_total.saturating_sub(rows.len() as u64);
-    if more > 0 {
-        let more = Text::from(format!("and {} more", human::count(more))).toned(Tone::Dim);
+    if let Some(more) = untold(rule) {
+        let more = Text::from(more).toned(Tone::Dim);
         rows.push(vec![Text::default(), more, Text::default()]);
     }
     let table = Table { columns: vec![right(""), left(""), left("")], rows, one_line: false };
@@ -81,6 +80,12 @@ fn evidence(evidence: &EvidenceOfRule) -> Vec<Text> {
     let parts = [evidence.path.as_deref().unwrap_or_default(), &evidence.what];
     let what: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     vec![size, Text::of(what.join("  ")), Text::of(place(evidence)).toned(Tone::Dim)]
+}
+
+/// What a rule found beside its evidence: `and 11 more`.
+pub(in crate::report) fn untold(rule: &RuleDocument) -> Option<String> {
+    let more = rule.evidence_total.saturating_sub(rule.evidence.len() as u64);
+    (more > 0).then(|| format!("and {} more", human::count(more)))
 }
 
 /// Its size, path, what it is and where, as one line.

@@ -16,7 +16,7 @@ use super::human;
 use crate::analyze::startup::Saving;
 use crate::model::familiar;
 
-pub(super) use check::{check, place, told};
+pub(super) use check::{check, place, told, untold};
 pub(super) use compose::compose;
 pub(super) use diff::diff;
 pub(super) use inspect::inspect;
